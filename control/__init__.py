@@ -1,0 +1,1 @@
+"""How we are asked: the wire, the typed client and the `tm` commands."""

@@ -1,0 +1,1 @@
+"""What runs: the process, its adapters to the world, and the single writer."""

@@ -1,0 +1,1 @@
+"""What we want: pure functions from prices to target weights."""
