@@ -1,1 +1,1 @@
-"""What we know: facts, orders, the ledger, the rules that bind them, and the journal that remembers."""
+"""What we know: facts, orders, the ledger, their rules, and the journal that remembers."""

@@ -1,0 +1,127 @@
+"""The seams: what the daemon takes from the world. All injected, nothing found."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Protocol, TypeVar
+
+import msgspec
+
+from state.command import RecordFill, RecordStatus
+from state.instrument import Symbol
+from state.order import Order, Rid
+from state.quote import Close
+from state.record import Batch, Head, StoredCommand
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Wall and monotonic time, and waiting for it to pass."""
+
+    def wall(self) -> datetime:
+        """Return the wall clock, UTC."""
+
+    def mono(self) -> float:
+        """Return seconds on a clock that never goes back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+
+
+class Store(Protocol):
+    """The journal, off the event loop. The engine is its only writer."""
+
+    async def append(self, batch: Batch) -> Head:
+        """Make a batch durable, all or none.
+
+        Raises JournalFull after a clean roll-back, CommitInDoubt when nobody can say; after the
+        latter the store is poisoned and refuses everything.
+        """
+
+    async def commands(self, rids: Sequence[Rid]) -> Mapping[Rid, StoredCommand]:
+        """Return the stored commands among `rids`."""
+
+    async def read(self, question: Callable[..., T], *arguments: object) -> T:
+        """Run `question(connection, *arguments)` on a read-only connection."""
+
+
+class BrokerUnavailable(Exception):
+    """The broker did not answer. Never to be read as "flat" or "no orders"."""
+
+
+class BrokerOrder(msgspec.Struct, frozen=True):
+    """An order as the broker has it; `quantity` is signed, `filled` is its own count."""
+
+    order_ref: str
+    broker_oid: int
+    broker_id: str
+    symbol: Symbol
+    quantity: Decimal
+    filled: Decimal
+    status: Literal["open", "filled", "cancelled", "rejected"]
+    reason: str = ""
+
+
+class BrokerBook(msgspec.Struct, frozen=True):
+    """All the broker knows: orders, open and completed, executions since a time, holdings."""
+
+    orders: tuple[BrokerOrder, ...]
+    executions: tuple[RecordFill, ...]
+    positions: Mapping[Symbol, Decimal]
+    cash: Decimal
+
+
+Listener = Callable[[RecordStatus | RecordFill], None]
+
+
+class Broker(Protocol):
+    """Who executes. Reports go to the listener it was made with, each as soon as it is known."""
+
+    kind: str
+    account: str
+
+    @property
+    def connected(self) -> bool:
+        """Return whether an order sent now would reach it."""
+
+    def place(self, order: Order) -> None:
+        """Send an order under its `broker_oid` and return at once; returning proves nothing."""
+
+    def cancel(self, order: Order) -> None:
+        """Ask an order back and return at once."""
+
+    def move_cash(self, ref: str, signed: Decimal) -> None:
+        """Book a deposit or withdrawal (paper only); the same `ref` twice is once."""
+
+    async def next_oid(self) -> int:
+        """Return the lowest broker order id never used."""
+
+    async def book(self, since: datetime) -> BrokerBook:
+        """Return everything it knows; raises BrokerUnavailable rather than leave something out."""
+
+    async def on_close(self, close: Close) -> None:
+        """See a close before the daemon does (paper fills by it; others ignore it).
+
+        Every report it causes has reached the listener when this returns.
+        """
+
+    async def settle(self) -> None:
+        """Return once everything placed and cancelled so far was carried out or reported."""
+
+    async def aclose(self) -> None:
+        """Let go of files and connections."""
+
+
+class Feed(Protocol):
+    """Closes of the market in order. `run` awaits `deliver` for each before it reads the next."""
+
+    kind: str
+
+    @property
+    def connected(self) -> bool:
+        """Return whether prices are coming, or could."""
+
+    @property
+    def ended(self) -> bool:
+        """Return whether there will never be another close."""

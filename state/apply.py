@@ -1,0 +1,323 @@
+"""How one event changes what is known. Never called evolve: that word means genetics here."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+from functools import reduce
+from typing import Any, assert_never
+
+from msgspec.structs import replace
+
+from state.event import (
+    BarsClosed,
+    CancelRequested,
+    CashMoved,
+    CommandFinished,
+    CommandReceived,
+    CommandRefused,
+    CommandSkipped,
+    Event,
+    Halted,
+    OrderAccepted,
+    OrderCancelled,
+    OrderClaimed,
+    OrderDenied,
+    OrderFilled,
+    OrderLost,
+    OrderNotPlaced,
+    OrderRejected,
+    OrderStopped,
+    OrderSubmitted,
+    PlanApproved,
+    PlanExecuted,
+    PlanMade,
+    PlanRejected,
+    PositionAdjusted,
+    Reconciled,
+    ReconcileStarted,
+    Resumed,
+    ShutdownRequested,
+    Start,
+    Started,
+    TurnoverExempted,
+)
+from state.instrument import ONE, ZERO, Symbol, amount
+from state.ledger import Ledger, moved, post
+from state.order import Order, OrderId, Rid, Status, Trigger, after
+from state.plan import PlanId, PlanState
+from state.quote import Mark
+from state.snapshot import Day, Halting, Snapshot
+
+MINUTE = timedelta(minutes=1)
+EXECUTIONS_KEPT = timedelta(days=14)
+PLANS_KEPT = CASH_MOVES_KEPT = 50
+
+
+def apply(now: Snapshot, event: Event) -> Snapshot:
+    """Return what is known after `event`."""
+    return replace(changed(now, event), seq=now.seq + 1, at=event.at)
+
+
+def replay(start: Snapshot, events: Iterable[Event]) -> Snapshot:
+    """Return what is known after all `events`."""
+    return reduce(apply, events, start)
+
+
+def changed(now: Snapshot, event: Event) -> Snapshot:
+    """Return `now` with what `event` says; its place in the journal is `apply`'s affair."""
+    match event:
+        case Started(start):
+            return started(now, start)
+        case BarsClosed():
+            return closed(now, event)
+        case OrderSubmitted():
+            return submitted(now, event)
+        case OrderClaimed(order_id, broker_oid):
+            after_claim = with_order(now, order_id, Trigger.CLAIM, broker_oid=broker_oid)
+            return replace(after_claim, next_oid=max(now.next_oid, broker_oid + 1))
+        case OrderStopped(order_id, why, reason):
+            trigger = {"expired": Trigger.EXPIRE, "halted": Trigger.HALT}.get(
+                why, Trigger.ASK_CANCEL
+            )
+            return released(now, with_order(now, order_id, trigger, reason=reason), order_id)
+        case OrderAccepted(order_id, broker_id, reported):
+            order = now.orders[order_id]
+            return with_order(
+                now,
+                order_id,
+                Trigger.ACCEPT,
+                broker_id=broker_id or order.broker_id,
+                reported=max(order.reported, reported),
+            )
+        case CancelRequested(order_id, reason):
+            return with_order(now, order_id, Trigger.ASK_CANCEL, reason=reason)
+        case OrderCancelled(order_id, reported, reason):
+            return ended(now, order_id, Trigger.CANCEL, reported, reason)
+        case OrderRejected(order_id, reported, reason):
+            return ended(now, order_id, Trigger.REJECT, reported, reason)
+        case OrderLost(order_id, reason):
+            return with_order(now, order_id, Trigger.LOSE, reason=reason)
+        case OrderNotPlaced(order_id):
+            return ended(now, order_id, Trigger.NOT_SEEN, ZERO, "never reached the broker")
+        case OrderFilled():
+            return filled(now, event)
+        case CommandFinished(rid):
+            return finished(now, rid)
+        case CashMoved():
+            return cash_moved(now, event)
+        case PositionAdjusted(symbol, quantity, price):
+            return replace(now, ledger=adjusted(now.ledger, symbol, quantity, price))
+        case PlanMade(plan):
+            kept = dict(list(now.plans.items())[-(PLANS_KEPT - 1) :])
+            return replace(now, plans={**kept, plan.plan_id: plan})
+        case PlanApproved(plan_id, by):
+            return with_plan(now, plan_id, PlanState.APPROVED, by)
+        case PlanRejected(plan_id, by):
+            return with_plan(now, plan_id, PlanState.REJECTED, by)
+        case PlanExecuted(plan_id):
+            return with_plan(now, plan_id, PlanState.EXECUTED, "")
+        case TurnoverExempted():
+            return replace(now, day=replace(now.day, exempt=True) if now.day else None)
+        case Halted(scope, reason, code, actor, at):
+            return replace(now, halts={**now.halts, scope: Halting(scope, reason, code, actor, at)})
+        case Resumed(scope):
+            return resumed(now, scope)
+        case ReconcileStarted():
+            return replace(now, reconciled=False)
+        case Reconciled(differences):
+            return replace(now, reconciled=not differences, differences=differences)
+        case CommandReceived() | CommandRefused() | CommandSkipped() | OrderDenied():
+            return now
+        case ShutdownRequested():
+            return now
+        case _:
+            assert_never(event)
+
+
+def started(now: Snapshot, start: Start) -> Snapshot:
+    """A run begins: its settings hold, and nothing is sent before the books are compared."""
+    return replace(
+        now,
+        start=start,
+        instruments={i.symbol: i for i in start.instruments},
+        reconciled=False,
+    )
+
+
+def closed(now: Snapshot, event: BarsClosed) -> Snapshot:
+    """Bars closed: new marks, and a new day's budgets when the session is a later one.
+
+    A session that is not later than the day's (a clock moved back) keeps the day as it is.
+    """
+    count = now.bars + 1
+    marks = {
+        **now.marks,
+        **{bar.symbol: Mark(bar.close, event.at, event.session, count) for bar in event.bars},
+    }
+    day = now.day
+    if day is None or event.session > day.session:
+        opening = now.equity if day else event.equity
+        day = Day(event.session, start_equity=opening)
+    peak = max(now.high_water, event.equity)
+    executions = now.executions
+    if now.session != event.session:
+        oldest = event.session - EXECUTIONS_KEPT
+        executions = {x: session for x, session in executions.items() if session >= oldest}
+    return replace(
+        now,
+        executions=executions,
+        marks=marks,
+        bars=count,
+        session=event.session,
+        day=day,
+        targets=event.targets if event.targets is not None else now.targets,
+        strategy=event.strategy or now.strategy,
+        high_water=peak,
+        drawdown=float(1 - event.equity / peak) if peak > 0 else 0.0,
+    )
+
+
+def submitted(now: Snapshot, event: OrderSubmitted) -> Snapshot:
+    """An order is on record: it counts from here at full size."""
+    order = Order(
+        order_id=event.order_id,
+        rid=event.rid,
+        symbol=event.symbol,
+        quantity=event.quantity,
+        status=Status.PENDING,
+        created_at=event.at,
+        session=event.session,
+        price=event.price,
+        limit_price=event.limit_price,
+        source=event.source,
+    )
+    notional = abs(amount(event.quantity, event.price))
+    day = now.day
+    if day is not None:
+        day = replace(day, orders=day.orders + 1, turnover=day.turnover + notional)
+    return replace(
+        now,
+        orders={**now.orders, order.order_id: order},
+        commands={**now.commands, event.rid: (*now.commands.get(event.rid, ()), order.order_id)},
+        day=day,
+        recent=(*(t for t in now.recent if event.at - t < MINUTE), event.at),
+        invested=True,
+    )
+
+
+def with_order(now: Snapshot, order_id: OrderId, trigger: Trigger, **fields: Any) -> Snapshot:
+    """Return `now` with an order moved along its transition table."""
+    order = now.orders[order_id]
+    moved_on = replace(order, status=after(order, trigger), **fields)
+    return replace(now, orders={**now.orders, order_id: moved_on})
+
+
+def ended(
+    now: Snapshot, order_id: OrderId, trigger: Trigger, reported: Decimal, reason: str
+) -> Snapshot:
+    """The broker will trade no more of an order than it `reported`."""
+    order = now.orders[order_id]
+    most = max(order.reported, reported)
+    return released(now, with_order(now, order_id, trigger, reported=most, reason=reason), order_id)
+
+
+def released(before: Snapshot, now: Snapshot, order_id: OrderId) -> Snapshot:
+    """Give the day's turnover back what an order that just became final will not trade."""
+    was, order = before.orders[order_id], now.orders[order_id]
+    back = abs(amount(was.working - order.working, order.price))
+    if now.day is None or order.session < now.day.session or order.open or not was.open:
+        return now
+    return replace(now, day=replace(now.day, turnover=max(ZERO, now.day.turnover - back)))
+
+
+def filled(now: Snapshot, event: OrderFilled) -> Snapshot:
+    """An execution is booked, in the order and in the ledger."""
+    ledger = post(now.ledger, event.symbol, event.quantity, event.price, event.fee)
+    session = now.session or event.traded_at.date()
+    now = replace(now, executions={**now.executions, event.execution_id: session})
+    order = now.orders.get(event.order_id)
+    if order is None:  # a late execution of an order the snapshot let go: only the book moves
+        return replace(now, ledger=ledger, invested=True)
+    total = order.filled + abs(event.quantity)
+    trigger = Trigger.FILL_ALL if total >= abs(order.quantity) else Trigger.FILL_SOME
+    booked = with_order(
+        now,
+        order.order_id,
+        trigger,
+        filled=total,
+        reported=max(order.reported, total),
+        value=order.value + abs(amount(event.quantity, event.price)),
+        fees=order.fees + event.fee,
+    )
+    return replace(booked, ledger=ledger, invested=True)
+
+
+def finished(now: Snapshot, rid: Rid) -> Snapshot:
+    """A command is over: its final orders leave memory, the journal keeps them."""
+    mine = now.commands.get(rid, ())
+    gone = {order_id for order_id in mine if not now.orders[order_id].working}
+    return replace(
+        now,
+        commands={r: ids for r, ids in now.commands.items() if r != rid},
+        orders={order_id: o for order_id, o in now.orders.items() if order_id not in gone},
+    )
+
+
+def cash_moved(now: Snapshot, event: CashMoved) -> Snapshot:
+    """Cash moved: deposits and withdrawals shift the marks that losses are measured from."""
+    signed = event.amount
+    flow = event.kind in {"initial", "deposit", "withdraw"}
+    kept = dict(list(now.cash_moves.items())[-(CASH_MOVES_KEPT - 1) :])
+    after_move = replace(
+        now,
+        ledger=moved(now.ledger, signed, flow=flow),
+        funded=True,
+        cash_moves={**kept, event.ref: signed} if event.ref else kept,
+    )
+    if not flow:
+        return after_move
+    share = ONE
+    if now.high_water > 0 and now.bars:
+        before = now.equity
+        share = (before + signed) / before if before > 0 else ONE
+    day = now.day
+    return replace(
+        after_move,
+        high_water=(now.high_water * share).quantize(Decimal("0.000001")),
+        day=replace(day, start_equity=day.start_equity + signed) if day else None,
+    )
+
+
+def adjusted(ledger: Ledger, symbol: Symbol, quantity: Decimal, price: Decimal) -> Ledger:
+    """Book units that came or went without a trade: their value is income, cash is untouched."""
+    worth = amount(quantity, price)
+    traded_ledger = post(ledger, symbol, quantity, price, ZERO)
+    return replace(
+        traded_ledger, cash=traded_ledger.cash + worth, income=traded_ledger.income + worth
+    )
+
+
+def resumed(now: Snapshot, scope: str) -> Snapshot:
+    """A halt is lifted; after a loss halt, losses are counted afresh from here."""
+    halts = {s: h for s, h in now.halts.items() if s != scope}
+    if scope != "account" or not now.bars:
+        return replace(now, halts=halts)
+    equity = now.equity
+    was = now.halts.get(scope)
+    code = was.code if was else ""
+    day = now.day
+    return replace(
+        now,
+        halts=halts,
+        high_water=equity if code == "DRAWDOWN" else now.high_water,
+        drawdown=0.0 if code == "DRAWDOWN" else now.drawdown,
+        day=replace(day, start_equity=equity) if day and code == "DAY_LOSS" else day,
+    )
+
+
+def with_plan(now: Snapshot, plan_id: PlanId, state: PlanState, by: str) -> Snapshot:
+    """Return `now` with a plan's state changed."""
+    plan = now.plans.get(plan_id)
+    if plan is None:  # pushed out by newer ones
+        return now
+    return replace(now, plans={**now.plans, plan_id: replace(plan, state=state, by=by or plan.by)})

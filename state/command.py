@@ -1,0 +1,221 @@
+"""What may be asked of the state. Imperative mood; the time comes beside it, as a Moment."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from state.event import Difference, Start
+from state.instrument import Symbol
+from state.order import OrderId, Rid
+from state.plan import PlanId
+from state.quote import Bar
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Who asked, and under which idempotency key: `digest` is of the arguments."""
+
+    rid: Rid
+    key: str
+    op: str
+    principal: str
+    digest: str
+
+
+# What a client may ask. These cross the wire as they are.
+
+
+class MakePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="plan", tag_field="op"):
+    """Compute a rebalance and store it, for `ttl` seconds (None: `execution.plan_ttl`)."""
+
+    ttl: float | None = None
+    only: tuple[Symbol, ...] = ()
+
+
+class ApprovePlan(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="approve", tag_field="op"
+):
+    """Say yes to a plan."""
+
+    plan_id: PlanId
+
+
+class RejectPlan(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="reject", tag_field="op"
+):
+    """Say no to a plan; it can't be executed any more."""
+
+    plan_id: PlanId
+
+
+class ExecutePlan(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="execute", tag_field="op"
+):
+    """Submit exactly the orders of a stored plan, or refuse."""
+
+    plan_id: PlanId
+    require_approval: bool = False
+
+
+class Rebalance(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="rebalance", tag_field="op"
+):
+    """Plan and submit in one step; `only` narrows it to some symbols."""
+
+    only: tuple[Symbol, ...] = ()
+
+
+class SubmitOrder(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="order", tag_field="op"
+):
+    """Ask for one order; `quantity` is positive, the side says which way."""
+
+    side: Literal["buy", "sell"]
+    symbol: Symbol
+    quantity: Decimal
+    limit_price: Decimal | None = None
+
+
+class CancelOrders(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="cancel", tag_field="op"
+):
+    """Ask open orders back: one, or all when `order_id` is None."""
+
+    order_id: OrderId | None = None
+
+
+class Halt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="halt", tag_field="op"):
+    """Stop trading in a scope, cancel its open orders, and with `flatten` close its positions."""
+
+    reason: str
+    scope: str = "account"  # or "symbol:SYM"
+    flatten: bool = False
+
+
+class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="resume", tag_field="op"):
+    """Lift a halt; `accept_risk` names who takes the responsibility."""
+
+    reason: str
+    accept_risk: str
+    scope: str = "account"
+
+
+class MoveCash(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="cash", tag_field="op"):
+    """Book cash that is not trading profit; `amount` is positive."""
+
+    kind: Literal["deposit", "withdraw", "dividend"]
+    amount: Decimal
+
+
+class AcceptDifference(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="reconcile_accept", tag_field="op"
+):
+    """Book the differences the last reconciliation found, as what `kind` says they are."""
+
+    kind: Literal["dividend", "deposit", "withdrawal", "adjustment"]
+    reason: str
+
+
+class Shutdown(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="shutdown", tag_field="op"
+):
+    """Stop the daemon cleanly."""
+
+
+ClientCommand = (
+    MakePlan
+    | ApprovePlan
+    | RejectPlan
+    | ExecutePlan
+    | Rebalance
+    | SubmitOrder
+    | CancelOrders
+    | Halt
+    | Resume
+    | MoveCash
+    | AcceptDifference
+    | Shutdown
+)
+
+
+# What the daemon's own parts report. They never cross the wire.
+
+
+class CloseBars(msgspec.Struct, frozen=True):
+    """Bars closed, and what the strategy wants now: `targets` are weights, None for no opinion."""
+
+    at: datetime
+    session: date
+    bars: tuple[Bar, ...]
+    targets: dict[Symbol, float] | None = None
+    strategy: str = ""
+    next_session: bool = True  # whether an order made now has a session to trade in
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """The sender takes pending orders; ids for the broker are given out from `floor` upwards."""
+
+    order_ids: tuple[OrderId, ...]
+    floor: int = 1
+
+
+class ReportKind(StrEnum):
+    """What a broker can say of an order."""
+
+    ACCEPTED = "accepted"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    LOST = "lost"  # the connection went while the order was in doubt
+    NOT_SEEN = "not_seen"  # two looks at the broker did not find it
+
+
+class RecordStatus(msgspec.Struct, frozen=True):
+    """The broker's word on an order; `filled` is its own cumulative count."""
+
+    order_id: OrderId
+    kind: ReportKind
+    broker_id: str | None = None
+    filled: Decimal | None = None
+    reason: str = ""
+
+
+class RecordFill(msgspec.Struct, frozen=True):
+    """One execution; `quantity` is signed, `fee` negative for a rebate."""
+
+    execution_id: str
+    order_id: OrderId
+    symbol: Symbol
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    at: datetime
+
+
+class RecordReconciliation(msgspec.Struct, frozen=True):
+    """The books were compared with the broker's; no differences means they agree."""
+
+    differences: tuple[Difference, ...] = ()
+    started: bool = False  # the comparison begins: nothing is sent until it ends
+    broker_cash: Decimal | None = None
+
+
+class RecordStart(msgspec.Struct, frozen=True):
+    """The daemon started with these settings; a replay needs nothing else."""
+
+    start: Start
+
+
+class HaltForDisk(msgspec.Struct, frozen=True):
+    """The journal's disk is full (or has room again)."""
+
+    full: bool
+    detail: str = ""
+
+
+Report = (
+    CloseBars | Claim | RecordStatus | RecordFill | RecordReconciliation | RecordStart | HaltForDisk
+)
+
+Command = ClientCommand | Report

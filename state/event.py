@@ -1,0 +1,338 @@
+"""What has happened. Past tense; frozen; the only thing the journal holds."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from state.denial import Denial
+from state.instrument import Instrument, Symbol
+from state.order import OrderId, Rid
+from state.plan import Plan, PlanId
+from state.quote import Bar
+from state.settings import Execution, Limits
+
+
+class Start(msgspec.Struct, frozen=True):
+    """What one run of the daemon was started with."""
+
+    version: str
+    config_hash: str
+    account: str
+    base_currency: str
+    mode: Literal["replay", "paper", "live"]
+    calendar: str
+    strategy: str
+    instruments: tuple[Instrument, ...]
+    limits: Limits
+    execution: Execution
+    cost_bps: float = 0.0  # fee and slippage together, for estimates
+    restricted: tuple[Symbol, ...] = ()
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """Where our book and the broker's disagree; the subject is "cash" or a symbol."""
+
+    subject: str
+    ours: Decimal
+    broker: Decimal
+
+
+class Started(msgspec.Struct, frozen=True, tag="started"):
+    """A run of the daemon began."""
+
+    start: Start
+    at: datetime
+
+
+class CommandReceived(msgspec.Struct, frozen=True, tag="command_received"):
+    """A keyed command was taken; what it caused follows in the same transaction."""
+
+    rid: Rid
+    key: str
+    op: str
+    principal: str
+    digest: str
+    at: datetime
+
+
+class CommandRefused(msgspec.Struct, frozen=True, tag="command_refused"):
+    """A durable no: no order exists or ever will under this key."""
+
+    rid: Rid
+    denial: Denial
+    at: datetime
+
+
+class CommandSkipped(msgspec.Struct, frozen=True, tag="command_skipped"):
+    """There was nothing to do; `code` says why (AT_TARGET, FEED_ENDED, MARKET_CLOSED)."""
+
+    rid: Rid
+    code: str
+    message: str
+    at: datetime
+
+
+class CommandFinished(msgspec.Struct, frozen=True, tag="command_finished"):
+    """The last order of a command became final; `unfilled` names those not wholly filled."""
+
+    rid: Rid
+    unfilled: tuple[OrderId, ...]
+    at: datetime
+
+
+class BarsClosed(msgspec.Struct, frozen=True, tag="bars_closed"):
+    """A close, the targets it led to, and the account as it stood after it."""
+
+    at: datetime
+    session: date
+    bars: tuple[Bar, ...]
+    equity: Decimal
+    cash: Decimal
+    gross: float
+    net: float
+    targets: Mapping[Symbol, float] | None = None
+    strategy: str = ""
+
+
+class PlanMade(msgspec.Struct, frozen=True, tag="plan_made"):
+    """A rebalance was computed and stored."""
+
+    plan: Plan
+    at: datetime
+
+
+class PlanApproved(msgspec.Struct, frozen=True, tag="plan_approved"):
+    """A named human said yes."""
+
+    plan_id: PlanId
+    by: str
+    at: datetime
+
+
+class PlanRejected(msgspec.Struct, frozen=True, tag="plan_rejected"):
+    """A named human said no."""
+
+    plan_id: PlanId
+    by: str
+    at: datetime
+
+
+class PlanExecuted(msgspec.Struct, frozen=True, tag="plan_executed"):
+    """A plan's orders were submitted; it can't be executed again."""
+
+    plan_id: PlanId
+    rid: Rid
+    at: datetime
+
+
+class TurnoverExempted(msgspec.Struct, frozen=True, tag="turnover_exempted"):
+    """The first investment of an empty book was let past `risk.max_day_turnover`, once."""
+
+    session: date
+    at: datetime
+
+
+class OrderSubmitted(msgspec.Struct, frozen=True, tag="order_submitted"):
+    """An order passed the gate and waits for the sender; `quantity` is signed."""
+
+    order_id: OrderId
+    rid: Rid
+    symbol: Symbol
+    quantity: Decimal
+    price: Decimal
+    limit_price: Decimal | None
+    source: str
+    session: date
+    at: datetime
+
+
+class OrderDenied(msgspec.Struct, frozen=True, tag="order_denied"):
+    """The gate stopped an order."""
+
+    order_id: OrderId
+    rid: Rid
+    symbol: Symbol
+    quantity: Decimal
+    denial: Denial
+    at: datetime
+
+
+class OrderClaimed(msgspec.Struct, frozen=True, tag="order_claimed"):
+    """The sender took an order under a fresh broker order id: from here it is in doubt."""
+
+    order_id: OrderId
+    broker_oid: int
+    at: datetime
+
+
+class OrderStopped(msgspec.Struct, frozen=True, tag="order_stopped"):
+    """A pending order will not be sent: its time passed, or trading was halted."""
+
+    order_id: OrderId
+    why: Literal["expired", "halted", "cancelled"]
+    reason: str
+    at: datetime
+
+
+class OrderAccepted(msgspec.Struct, frozen=True, tag="order_accepted"):
+    """The broker has the order."""
+
+    order_id: OrderId
+    broker_id: str | None
+    reported: Decimal
+    at: datetime
+
+
+class CancelRequested(msgspec.Struct, frozen=True, tag="cancel_requested"):
+    """An open order is asked back; only the broker can say that it is cancelled."""
+
+    order_id: OrderId
+    reason: str
+    at: datetime
+
+
+class OrderCancelled(msgspec.Struct, frozen=True, tag="order_cancelled"):
+    """The broker says the rest of the order will not trade."""
+
+    order_id: OrderId
+    reported: Decimal
+    reason: str
+    at: datetime
+
+
+class OrderRejected(msgspec.Struct, frozen=True, tag="order_rejected"):
+    """The broker refused the order."""
+
+    order_id: OrderId
+    reported: Decimal
+    reason: str
+    at: datetime
+
+
+class OrderLost(msgspec.Struct, frozen=True, tag="order_lost"):
+    """Nobody can say where the order is; its symbol is frozen until the broker can."""
+
+    order_id: OrderId
+    reason: str
+    at: datetime
+
+
+class OrderNotPlaced(msgspec.Struct, frozen=True, tag="order_not_placed"):
+    """By two looks the order never reached the broker; it is never sent again."""
+
+    order_id: OrderId
+    at: datetime
+
+
+class OrderFilled(msgspec.Struct, frozen=True, tag="order_filled"):
+    """One execution; `quantity` is signed (a sale is negative), a negative `fee` is a rebate.
+
+    `at` is when we booked it, `traded_at` when the broker says it happened.
+    """
+
+    execution_id: str
+    order_id: OrderId
+    symbol: Symbol
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    traded_at: datetime
+    at: datetime
+
+
+class CashMoved(msgspec.Struct, frozen=True, tag="cash_moved"):
+    """Cash came (positive) or went; deposits and withdrawals are kept apart from return.
+
+    `ref` names a movement that the paper broker has to make too; empty when it already has.
+    """
+
+    kind: Literal["initial", "deposit", "withdraw", "dividend", "adjustment"]
+    amount: Decimal
+    reason: str
+    at: datetime
+    ref: str = ""
+
+
+class PositionAdjusted(msgspec.Struct, frozen=True, tag="position_adjusted"):
+    """An explained difference was booked: `quantity` is the signed change, `price` its value."""
+
+    symbol: Symbol
+    quantity: Decimal
+    price: Decimal
+    reason: str
+    at: datetime
+
+
+class Halted(msgspec.Struct, frozen=True, tag="halted"):
+    """Trading stopped in a scope: "account" or "symbol:SYM"."""
+
+    scope: str
+    reason: str
+    code: str
+    actor: str
+    at: datetime
+
+
+class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
+    """A halt was lifted by somebody who said so by name."""
+
+    scope: str
+    reason: str
+    actor: str
+    at: datetime
+
+
+class ReconcileStarted(msgspec.Struct, frozen=True, tag="reconcile_started"):
+    """The books are being compared; nothing is sent until they agree."""
+
+    at: datetime
+
+
+class Reconciled(msgspec.Struct, frozen=True, tag="reconciled"):
+    """The books were compared with the broker's."""
+
+    differences: tuple[Difference, ...]
+    at: datetime
+
+
+class ShutdownRequested(msgspec.Struct, frozen=True, tag="shutdown_requested"):
+    """Somebody asked the daemon to stop."""
+
+    actor: str
+    at: datetime
+
+
+Event = (
+    Started
+    | CommandReceived
+    | CommandRefused
+    | CommandSkipped
+    | CommandFinished
+    | BarsClosed
+    | PlanMade
+    | PlanApproved
+    | PlanRejected
+    | PlanExecuted
+    | TurnoverExempted
+    | OrderSubmitted
+    | OrderDenied
+    | OrderClaimed
+    | OrderStopped
+    | OrderAccepted
+    | CancelRequested
+    | OrderCancelled
+    | OrderRejected
+    | OrderLost
+    | OrderNotPlaced
+    | OrderFilled
+    | CashMoved
+    | PositionAdjusted
+    | Halted
+    | Resumed
+    | ReconcileStarted
+    | Reconciled
+    | ShutdownRequested
+)

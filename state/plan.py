@@ -1,0 +1,61 @@
+"""A plan: the orders a rebalance would make, fixed so that exactly they can be executed."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from state.denial import Denial
+from state.instrument import Symbol
+
+PlanId = str
+
+
+class PlanLine(msgspec.Struct, frozen=True):
+    """One trade of a plan. Weights are fractions of equity; `quantity` is signed.
+
+    `notional` and `cost` (the estimate of fee and slippage) are never negative.
+    """
+
+    symbol: Symbol
+    current_weight: float
+    target_weight: float
+    quantity: Decimal
+    price: Decimal
+    notional: Decimal
+    cost: Decimal
+    reason: str
+
+
+class PlanState(StrEnum):
+    """What a human, or the executor, has done with a plan."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXECUTED = "executed"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A stored plan. It binds to the positions and prices it was made from.
+
+    `expires_at` is on the wall clock; `bars` is the count of closes it was made at: in replay the
+    plan dies when the next bar closes.
+    """
+
+    plan_id: PlanId
+    hash: str
+    made_at: datetime
+    as_of: datetime
+    expires_at: datetime
+    bars: int
+    equity: Decimal
+    turnover: float
+    cost: Decimal
+    lines: tuple[PlanLine, ...]
+    denied: tuple[Denial, ...] = ()
+    held: Mapping[Symbol, Decimal] = {}
+    state: PlanState = PlanState.OPEN
+    by: str = ""

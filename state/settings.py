@@ -1,0 +1,170 @@
+"""The configuration's types. Every key has a default, a unit, a bound."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from state.instrument import Instrument, Symbol
+
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Multiple = Annotated[float, Meta(ge=0, le=100)]
+BasisPoints = Annotated[float, Meta(ge=0, le=10_000)]
+Amount = Annotated[Decimal, Meta()]
+Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+
+
+class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose book it is."""
+
+    id: str = "DEMO"
+    base_currency: str = "USD"
+
+
+class Universe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be traded. Empty `symbols` means all that the price file holds."""
+
+    symbols: tuple[Symbol, ...] = ()
+    calendar: str = "XNYS"
+    lot: Decimal = Decimal(1)
+    tick: Decimal = Decimal("0.01")
+    instruments: Mapping[Symbol, Mapping[str, str]] = {}  # per-symbol currency, lot, tick
+
+
+class Trading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who starts a rebalance: commands, or the clock."""
+
+    mode: Literal["on_command", "autonomous"] = "on_command"
+    rebalance: Literal["1d", "1w", "1mo"] = "1w"
+
+
+class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where prices come from; `max_jump` is the largest believable close-to-close move."""
+
+    kind: Literal["replay", "mqtt", "ib"] = "replay"
+    clock: Literal["wall", "feed"] = "wall"
+    max_jump: Annotated[float, Meta(gt=0, le=100)] = 0.8
+
+
+class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Replayed prices: `pace` in bars (closes) per second, 0 for as fast as possible."""
+
+    file: str = "bundled"
+    start: date = date(2019, 1, 1)
+    end: date | None = None
+    pace: Annotated[float, Meta(ge=0, le=1e6)] = 2.0
+    at_end: Literal["hold", "loop", "stop"] = "hold"
+
+
+class BrokerChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who executes."""
+
+    kind: Literal["paper", "ib"] = "paper"
+    conn: str = ""
+    conn_file: str = ""
+
+
+class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The embedded broker. Rates are probabilities per order; `latency` is in seconds."""
+
+    initial_cash: Decimal = Decimal(1_000_000)
+    commission_bps: BasisPoints = 1.0
+    commission_min: Decimal = Decimal(0)
+    slippage_bps: BasisPoints = 2.0
+    spread_bps: BasisPoints = 0.0
+    partial_fill_rate: Fraction = 0.0
+    reject_rate: Fraction = 0.0
+    latency: Annotated[float, Meta(ge=0, le=60)] = 0.0
+    seed: Count = 1
+
+
+class StrategyChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which strategy proposes targets, with its own parameters."""
+
+    name: str = "inverse_volatility"
+    parameters: Mapping[str, float] = {}
+    window: Annotated[int, Meta(ge=2, le=100_000)] = 300  # closes handed to the strategy
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The gate's limits. They come from the configuration or an operator, never from a strategy.
+
+    Weights, exposures, losses and turnover are fractions of equity; money is in base currency.
+    """
+
+    max_position_weight: Multiple = 0.20
+    max_gross: Multiple = 1.0
+    max_net: Multiple = 1.0
+    max_order_notional: Decimal = Decimal(200_000)
+    max_order_quantity: Decimal = Decimal(10_000_000)
+    price_collar: Fraction = 0.05
+    stale_after: str = "1 bar"  # of open-market time; or seconds, "15m", "2 bars"
+    max_orders_per_minute: Count = 60
+    max_day_orders: Count = 500
+    max_day_turnover: Multiple = 0.5
+    max_day_loss: Fraction = 0.05
+    max_drawdown: Fraction = 0.25
+    margin: bool = False
+    allow_short: bool = False
+    restricted: tuple[Symbol, ...] = ()
+
+
+class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How targets become orders. `band` and `plan_tolerance` are fractions of equity and price."""
+
+    band: Fraction = 0.01
+    min_trade: Decimal = Decimal(100)
+    cash_reserve: Fraction = 0.01
+    plan_ttl: str = "10m"
+    plan_tolerance: Fraction = 0.01
+    session: Literal["next", "now"] = "next"
+
+
+class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The control socket. Empty `socket` means the documented search order."""
+
+    socket: str = ""
+    tcp: str = ""
+    tls_cert: str = ""
+    tls_key: str = ""
+    tls_ca: str = ""
+    roles_file: str = ""
+    max_connections: Annotated[int, Meta(ge=1, le=100_000)] = 512
+    frame_timeout: Annotated[float, Meta(gt=0, le=600)] = 10.0
+
+
+class Telemetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the daemon says of itself."""
+
+    http: str = "127.0.0.1:9464"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be set."""
+
+    account: Account = Account()
+    universe: Universe = Universe()
+    trading: Trading = Trading()
+    feed: Feed = Feed()
+    replay: Replay = Replay()
+    broker: BrokerChoice = BrokerChoice()
+    paper: Paper = Paper()
+    strategy: StrategyChoice = StrategyChoice()
+    risk: Limits = Limits()
+    execution: Execution = Execution()
+    control: Control = Control()
+    telemetry: Telemetry = Telemetry()
+
+    def instrument(self, symbol: Symbol) -> Instrument:
+        """Return the instrument behind a symbol of the universe."""
+        own = self.universe.instruments.get(symbol, {})
+        return Instrument(
+            symbol,
+            currency=own.get("currency", self.account.base_currency),
+            tick=Decimal(own["tick"]) if "tick" in own else self.universe.tick,
+            lot=Decimal(own["lot"]) if "lot" in own else self.universe.lot,
+        )

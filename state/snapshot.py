@@ -1,0 +1,121 @@
+"""Everything known, at one point in the journal."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+
+import msgspec
+
+from state.event import Difference, Start
+from state.instrument import ZERO, Instrument, Symbol, amount
+from state.ledger import Ledger
+from state.order import Order, OrderId, Rid
+from state.plan import Plan, PlanId
+from state.quote import Mark
+
+
+class Halting(msgspec.Struct, frozen=True):
+    """A halt in force."""
+
+    scope: str
+    reason: str
+    code: str
+    actor: str
+    at: datetime
+
+
+class Day(msgspec.Struct, frozen=True):
+    """The day's budgets. They belong to a session, so a restart or a clock moved back keeps them.
+
+    `turnover` is the notional submitted, less what came back unfilled. `start_equity` is the
+    equity at the last close before the session, moved with deposits and withdrawals.
+    """
+
+    session: date
+    start_equity: Decimal
+    turnover: Decimal = ZERO
+    exempt: bool = False  # the first investment of an empty book
+    orders: int = 0
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Everything known after `seq` events.
+
+    `orders` holds the open ones, those that still owe executions, and those of commands not yet
+    finished; the journal keeps the rest. `executions` are the ids booked lately, by session, so
+    that a repeat is dropped; `cash_moves` the latest ones by reference, so that the paper broker
+    can be told again. `recent` are the submission times of the last minute.
+    `commands` maps a command in flight to its orders. `high_water` is the greatest equity at a
+    close, moved with deposits and withdrawals. `None` in `start` means nothing was ever started.
+    """
+
+    seq: int = 0
+    start: Start | None = None
+    instruments: Mapping[Symbol, Instrument] = {}
+    marks: Mapping[Symbol, Mark] = {}
+    bars: int = 0
+    session: date | None = None
+    at: datetime | None = None
+    ledger: Ledger = Ledger()
+    orders: Mapping[OrderId, Order] = {}
+    commands: Mapping[Rid, tuple[OrderId, ...]] = {}
+    plans: Mapping[PlanId, Plan] = {}
+    targets: Mapping[Symbol, float] | None = None
+    strategy: str = ""
+    halts: Mapping[str, Halting] = {}
+    day: Day | None = None
+    recent: tuple[datetime, ...] = ()
+    high_water: Decimal = ZERO
+    drawdown: float = 0.0
+    next_oid: int = 1
+    invested: bool = False  # whether this book ever traded: the first investment is exempt once
+    funded: bool = False
+    executions: Mapping[str, date] = {}
+    cash_moves: Mapping[str, Decimal] = {}
+    reconciled: bool = False
+    differences: tuple[Difference, ...] = ()
+
+    def price(self, symbol: Symbol) -> Decimal | None:
+        """Return the last price known, None when there never was one."""
+        mark = self.marks.get(symbol)
+        return mark.price if mark else None
+
+    @property
+    def equity(self) -> Decimal:
+        """Return cash plus holdings at their last prices; an unpriced holding raises KeyError."""
+        return self.ledger.cash + sum(
+            (
+                amount(held.quantity, self.marks[symbol].price)
+                for symbol, held in self.ledger.positions.items()
+                if held.quantity
+            ),
+            ZERO,
+        )
+
+    @property
+    def open_orders(self) -> tuple[Order, ...]:
+        """Return the orders that are not final, oldest first."""
+        return tuple(order for order in self.orders.values() if order.open)
+
+    def working(self, symbol: Symbol) -> tuple[Decimal, Decimal]:
+        """Return (buying, selling): what may still be bought and sold of a symbol, both >= 0."""
+        buying = selling = ZERO
+        for order in self.orders.values():
+            if order.symbol == symbol:
+                left = order.working
+                buying, selling = buying + max(left, ZERO), selling + max(-left, ZERO)
+        return buying, selling
+
+    def halting(self, symbol: Symbol | None = None) -> Halting | None:
+        """Return the halt that stops `symbol` (None: the whole account), if one is in force."""
+        return self.halts.get("account") or (self.halts.get(f"symbol:{symbol}") if symbol else None)
+
+
+def exposures(now: Snapshot) -> tuple[Decimal, Decimal]:
+    """Return (gross, net) value of the holdings at their last prices, in base currency."""
+    values = [
+        amount(held.quantity, now.marks[symbol].price)
+        for symbol, held in now.ledger.positions.items()
+        if held.quantity
+    ]
+    return sum((abs(v) for v in values), ZERO), sum(values, ZERO)
