@@ -1,0 +1,191 @@
+"""One screen of what matters: the account as it stands, and what the shell knows of the world."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from state.answers import perhaps, plain
+from state.event import Difference
+from state.headroom import Headroom, Meter, day_loss, equity, headroom, unpriced
+from state.instrument import Symbol, ratio
+from state.order import Status
+from state.snapshot import Halting, Snapshot, exposures
+
+
+class HaltAnswer(msgspec.Struct, frozen=True):
+    """A halt in force: "account" or "symbol:SYM", why, and by whom."""
+
+    scope: str
+    reason: str
+    code: str
+    actor: str
+    at: datetime
+
+
+class FeedFacts(msgspec.Struct, frozen=True):
+    """The feed, as the shell sees it; `refused` counts bars not believed, by reason."""
+
+    kind: str
+    connected: bool
+    last_at: datetime | None
+    ended: bool
+    refused: Mapping[str, int] = {}
+
+
+class BrokerFacts(msgspec.Struct, frozen=True):
+    """The broker, as the shell sees it."""
+
+    kind: str
+    connected: bool
+    account: str
+
+
+class JournalFacts(msgspec.Struct, frozen=True):
+    """The journal's last sequence number, and its size on disk."""
+
+    seq: int
+    bytes: int
+
+
+class StatusFacts(msgspec.Struct, frozen=True):
+    """What a snapshot can't know: `clock` is the market clock."""
+
+    mode: Literal["replay", "paper", "live"]
+    ready: bool
+    clock: datetime
+    feed: FeedFacts
+    broker: BrokerFacts
+    journal: JournalFacts
+    version: str
+    pid: int
+
+
+class StrategyAnswer(msgspec.Struct, frozen=True):
+    """Which strategy proposes targets; a `genome_id` belongs to an evolved one."""
+
+    name: str
+    genome_id: str | None = None
+    promoted_at: datetime | None = None
+
+
+class DayAnswer(msgspec.Struct, frozen=True):
+    """The day's budgets so far: `turnover` and `loss` as fractions of equity, None if unknown."""
+
+    session: date
+    start_equity: Decimal
+    turnover: float | None
+    exempt: bool
+    orders: int
+    loss: float | None
+
+
+class LimitAnswer(msgspec.Struct, frozen=True):
+    """One limit of `[risk]`: `used` is 1 at the limit, None when nobody can say."""
+
+    name: Meter
+    value: float | None
+    limit: float
+    used: float | None
+    symbol: Symbol = ""
+    exempt: bool = False
+
+
+class StatusAnswer(msgspec.Struct, frozen=True):
+    """One screen of what matters. `gross`, `net` and `drawdown` are fractions of equity.
+
+    `halted` is the account's halt, or the oldest of a symbol; `halts` are all in force.
+    """
+
+    mode: Literal["replay", "paper", "live"]
+    ready: bool
+    halted: HaltAnswer | None
+    halts: tuple[HaltAnswer, ...]
+    clock: datetime
+    as_of: datetime | None
+    feed: FeedFacts
+    broker: BrokerFacts
+    base_currency: str | None
+    equity: Decimal | None
+    cash: Decimal
+    gross: float | None
+    net: float | None
+    drawdown: float
+    open_orders: int
+    unknown_orders: int
+    strategy: StrategyAnswer
+    evolution: Mapping[str, str]
+    journal: JournalFacts
+    reconciled: bool
+    differences: tuple[Difference, ...]
+    day: DayAnswer | None
+    limits: tuple[LimitAnswer, ...]
+    unpriced: tuple[Symbol, ...]
+    version: str
+    pid: int
+
+
+def halting(halt: Halting) -> HaltAnswer:
+    """Return a halt as people read it."""
+    return HaltAnswer(halt.scope, halt.reason, halt.code, halt.actor, halt.at)
+
+
+def limit(room: Headroom) -> LimitAnswer:
+    """Return a limit as people read it."""
+    return LimitAnswer(room.meter, room.value, room.limit, room.used, room.subject, room.exempt)
+
+
+def status(now: Snapshot, facts: StatusFacts) -> StatusAnswer:
+    """Return one screen of what matters."""
+    worth = equity(now)
+    gross = net = None
+    if worth:
+        gross, net = (ratio(total, worth) for total in exposures(now))
+    halts = sorted(now.halts.values(), key=lambda h: (h.scope != "account", h.at, h.scope))
+    start_name = now.start.strategy if now.start else ""
+    return StatusAnswer(
+        mode=facts.mode,
+        ready=facts.ready,
+        halted=halting(halts[0]) if halts else None,
+        halts=tuple(map(halting, halts)),
+        clock=facts.clock,
+        as_of=now.at,
+        feed=facts.feed,
+        broker=facts.broker,
+        base_currency=now.start.base_currency if now.start else None,
+        equity=perhaps(worth),
+        cash=plain(now.ledger.cash),
+        gross=gross,
+        net=net,
+        drawdown=now.drawdown,
+        open_orders=len(now.open_orders),
+        unknown_orders=sum(o.status is Status.UNKNOWN for o in now.orders.values()),
+        strategy=StrategyAnswer(now.strategy or start_name),
+        evolution={},
+        journal=facts.journal,
+        reconciled=now.reconciled,
+        differences=tuple(
+            Difference(d.subject, plain(d.ours), plain(d.broker)) for d in now.differences
+        ),
+        day=day(now, worth),
+        limits=tuple(map(limit, headroom(now, facts.clock))),
+        unpriced=unpriced(now),
+        version=facts.version,
+        pid=facts.pid,
+    )
+
+
+def day(now: Snapshot, worth: Decimal | None) -> DayAnswer | None:
+    """Return the day's budgets so far, beside an equity of `worth`; None before any session."""
+    if now.day is None:
+        return None
+    return DayAnswer(
+        session=now.day.session,
+        start_equity=plain(now.day.start_equity),
+        turnover=ratio(now.day.turnover, worth) if worth else None,
+        exempt=now.day.exempt,
+        orders=now.day.orders,
+        loss=None if worth is None else day_loss(now, worth),
+    )
