@@ -19,7 +19,10 @@ docker=${DOCKER:-/usr/bin/docker}
 sources() { cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2>/dev/null || true; }
 # the first Debian mirror apt knows, in either of apt's formats
 mirror=$(sources | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ' || true)
-mirror=${mirror:-http://deb.debian.org/debian}
+if [ -z "$mirror" ]; then
+    echo "base-image: apt names no Debian mirror (a line ending in /debian in its sources)" >&2
+    exit 1
+fi
 
 build() {
     local root=$1 proxy certificates=/etc/ssl/certs/ca-certificates.crt
