@@ -1,0 +1,1 @@
+"""Who executes: the paper broker, and others behind the same seam."""
