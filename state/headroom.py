@@ -6,7 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
-from state.instrument import ZERO, Symbol, amount, ratio
+from state.instrument import Symbol, amount, ratio
+from state.settings import Limits
 from state.snapshot import Snapshot
 
 MINUTE = timedelta(minutes=1)
@@ -30,7 +31,7 @@ class Headroom(msgspec.Struct, frozen=True):
 
     Exposures, losses and turnover are fractions of equity, the rest are counts. `subject` is the
     symbol that comes nearest to a limit of single positions. `exempt` marks the day of the first
-    investment, whose turnover is let past.
+    investment, whose limit is the wider for it.
     """
 
     meter: Meter
@@ -84,57 +85,72 @@ def day_loss(now: Snapshot, worth: Decimal) -> float | None:
     return max(0.0, ratio(now.day.start_equity - worth, now.day.start_equity))
 
 
+def day_turnover(now: Snapshot) -> float | None:
+    """Return the day's turnover as a share of its opening equity; None as in `day_loss`."""
+    if now.day is None or now.day.start_equity <= 0:
+        return None
+    return ratio(now.day.turnover, now.day.start_equity)
+
+
 def headroom(now: Snapshot, at: datetime) -> tuple[Headroom, ...]:
     """Return every limit with what is used of it at `at` (the market clock); () before a start."""
     if now.start is None:
         return ()
     limits = now.start.limits
-    worth = equity(now)
-    day = now.day
     rate = sum(1 for t in now.recent if at - t < MINUTE)
-    counts = (
-        Headroom(Meter.DAY_ORDERS, float(day.orders if day else 0), float(limits.max_day_orders)),
+    return (
+        Headroom(Meter.DRAWDOWN, max(0.0, now.drawdown), limits.max_drawdown),
+        *of_day(now, limits),
+        *of_holdings(now, limits),
         Headroom(Meter.ORDER_RATE, float(rate), float(limits.max_orders_per_minute)),
     )
-    fractions = (
-        (Meter.DAY_LOSS, limits.max_day_loss),
-        (Meter.GROSS, limits.max_gross),
-        (Meter.NET, limits.max_net),
-        (Meter.POSITION_WEIGHT, limits.max_position_weight),
-        (Meter.DAY_TURNOVER, limits.max_day_turnover),
-    )
-    if worth is None or worth <= 0:
-        why = (
-            f"no price for {', '.join(unpriced(now))}" if worth is None else f"equity is {worth:f}"
+
+
+def of_day(now: Snapshot, limits: Limits) -> tuple[Headroom, ...]:
+    """Return the day's loss, turnover (both of the equity it began with) and orders."""
+    day, worth = now.day, equity(now)
+    exempt = day is not None and day.exempt
+    most = limits.max_day_turnover + (limits.max_gross if exempt else 0.0)  # as the gate allows
+    if day is None:
+        why = "no session has begun"
+        return (
+            Headroom(Meter.DAY_LOSS, None, limits.max_day_loss, why=why),
+            Headroom(Meter.DAY_TURNOVER, None, most, why=why),
+            Headroom(Meter.DAY_ORDERS, None, float(limits.max_day_orders), why=why),
         )
-        unknown = tuple(Headroom(meter, None, limit, why=why) for meter, limit in fractions)
-        return (drawdown(now, limits.max_drawdown), *unknown, *counts)
+    empty = f"the session began with an equity of {day.start_equity:f}"
+    lost = None if worth is None else day_loss(now, worth)
+    spent = day_turnover(now)
+    why = no_price(now) if worth is None else empty
+    return (
+        Headroom(Meter.DAY_LOSS, lost, limits.max_day_loss, why="" if lost is not None else why),
+        Headroom(
+            Meter.DAY_TURNOVER, spent, most, why=empty if spent is None else "", exempt=exempt
+        ),
+        Headroom(Meter.DAY_ORDERS, float(day.orders), float(limits.max_day_orders)),
+    )
+
+
+def of_holdings(now: Snapshot, limits: Limits) -> tuple[Headroom, ...]:
+    """Return gross, net and the largest holding, as shares of equity at the last prices."""
+    worth = equity(now)
+    if worth is None or worth <= 0:
+        why = no_price(now) if worth is None else f"equity is {worth:f}"
+        return (
+            Headroom(Meter.GROSS, None, limits.max_gross, why=why),
+            Headroom(Meter.NET, None, limits.max_net, why=why),
+            Headroom(Meter.POSITION_WEIGHT, None, limits.max_position_weight, why=why),
+        )
     each = weights(now, worth)
     largest = max(each, key=lambda s: abs(each[s]), default="")
-    loss = day_loss(now, worth)
+    most = abs(each.get(largest, 0.0))
     return (
-        drawdown(now, limits.max_drawdown),
-        Headroom(
-            Meter.DAY_LOSS,
-            loss,
-            limits.max_day_loss,
-            why="no session has begun" if loss is None else "",
-        ),
         Headroom(Meter.GROSS, sum(abs(w) for w in each.values()), limits.max_gross),
         Headroom(Meter.NET, abs(sum(each.values())), limits.max_net),
-        Headroom(
-            Meter.POSITION_WEIGHT, abs(each.get(largest, 0.0)), limits.max_position_weight, largest
-        ),
-        Headroom(
-            Meter.DAY_TURNOVER,
-            ratio(day.turnover if day else ZERO, worth),
-            limits.max_day_turnover,
-            exempt=day.exempt if day else False,
-        ),
-        *counts,
+        Headroom(Meter.POSITION_WEIGHT, most, limits.max_position_weight, largest),
     )
 
 
-def drawdown(now: Snapshot, limit: float) -> Headroom:
-    """Return the fall from the greatest close, as it stood at the last one."""
-    return Headroom(Meter.DRAWDOWN, max(0.0, now.drawdown), limit)
+def no_price(now: Snapshot) -> str:
+    """Return why equity is unknown."""
+    return f"no price for {', '.join(unpriced(now))}"

@@ -9,7 +9,7 @@ import msgspec
 
 from state.answers import perhaps, plain
 from state.event import Difference
-from state.headroom import Headroom, Meter, day_loss, equity, headroom, unpriced
+from state.headroom import Headroom, Meter, day_loss, day_turnover, equity, headroom, unpriced
 from state.instrument import Symbol, ratio
 from state.order import Status
 from state.snapshot import Halting, Snapshot, exposures
@@ -72,7 +72,7 @@ class StrategyAnswer(msgspec.Struct, frozen=True):
 
 
 class DayAnswer(msgspec.Struct, frozen=True):
-    """The day's budgets so far: `turnover` and `loss` as fractions of equity, None if unknown."""
+    """The day's budgets so far: `turnover` and `loss` are shares of `start_equity`."""
 
     session: date
     start_equity: Decimal
@@ -184,7 +184,7 @@ def day(now: Snapshot, worth: Decimal | None) -> DayAnswer | None:
     return DayAnswer(
         session=now.day.session,
         start_equity=plain(now.day.start_equity),
-        turnover=ratio(now.day.turnover, worth) if worth else None,
+        turnover=day_turnover(now),
         exempt=now.day.exempt,
         orders=now.day.orders,
         loss=None if worth is None else day_loss(now, worth),

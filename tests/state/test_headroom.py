@@ -61,7 +61,7 @@ def measured(now):
         (Meter.GROSS, 1.0, 1.0),
         (Meter.NET, 0.6, 0.6),
         (Meter.POSITION_WEIGHT, 0.8, 4.0),
-        (Meter.DAY_TURNOVER, 0.25, 0.5),
+        (Meter.DAY_TURNOVER, 2_500 / 10_500, 5_000 / 10_500),
         (Meter.DAY_ORDERS, 7, 7 / 500),
         (Meter.ORDER_RATE, 1, 1 / 60),
     ],
@@ -88,45 +88,52 @@ def test_a_gain_is_no_loss():
     assert day_loss(book(), D(11_000)) == 0.0
 
 
-def test_an_empty_book_before_its_first_session_has_a_loss_nobody_can_say():
+def test_an_empty_book_before_its_first_session_has_no_budgets_to_use():
     rooms = measured(book(ledger=Ledger(D(100)), day=None, recent=()))
+    unknown = {Meter.DAY_LOSS, Meter.DAY_TURNOVER, Meter.DAY_ORDERS}
 
-    assert rooms[Meter.DAY_LOSS].value is None
-    assert rooms[Meter.DAY_LOSS].used is None
-    assert rooms[Meter.DAY_LOSS].why == "no session has begun"
+    assert {meter for meter, room in rooms.items() if room.value is None} == unknown
+    assert {meter for meter, room in rooms.items() if room.used is None} == unknown
+    assert {rooms[meter].why for meter in unknown} == {"no session has begun"}
     assert rooms[Meter.POSITION_WEIGHT].value == 0.0
-    assert rooms[Meter.DAY_TURNOVER].value == 0.0
-    assert rooms[Meter.DAY_ORDERS].value == 0.0
+    assert rooms[Meter.ORDER_RATE].value == 0.0
 
 
-def test_a_session_that_opened_with_nothing_has_no_loss_to_measure():
-    assert day_loss(book(day=Day(DAY, D(0))), D(100)) is None
+def test_a_session_that_began_with_nothing_has_no_loss_or_turnover_to_measure():
+    rooms = measured(book(day=Day(DAY, D(0))))
+    unknown = {Meter.DAY_LOSS, Meter.DAY_TURNOVER}
+
+    assert {meter for meter, room in rooms.items() if room.value is None} == unknown
+    assert {rooms[meter].why for meter in unknown} == {"the session began with an equity of 0"}
 
 
-def test_the_first_investment_is_marked_as_let_past():
-    exempt = Day(DAY, D(10_000), D(9_900), exempt=True)
+def test_the_first_investment_has_the_wider_limit_that_the_gate_gives_it():
+    room = measured(book(day=Day(DAY, D(10_000), D(9_900), exempt=True)))[Meter.DAY_TURNOVER]
 
-    assert measured(book(day=exempt))[Meter.DAY_TURNOVER].exempt
+    assert (room.value, room.limit, room.exempt) == (0.99, 1.5, True)
 
 
 @pytest.mark.parametrize(
-    ("fields", "why"),
+    ("fields", "unknown", "why"),
     [
-        ({"marks": {"KO": Mark(D(80), CLOSE, DAY, 1)}}, "no price for XOM"),
-        ({"ledger": Ledger(D(-5))}, "equity is -5"),
+        pytest.param(
+            {"marks": {"KO": Mark(D(80), CLOSE, DAY, 1)}},
+            {Meter.DAY_LOSS, Meter.GROSS, Meter.NET, Meter.POSITION_WEIGHT},
+            "no price for XOM",
+            id="a holding has no price",
+        ),
+        pytest.param(
+            {"ledger": Ledger(D(-5))},
+            {Meter.GROSS, Meter.NET, Meter.POSITION_WEIGHT},
+            "equity is -5",
+            id="the account is in debt",
+        ),
     ],
 )
-def test_what_needs_an_equity_is_unknown_without_one(fields, why):
+def test_what_needs_an_equity_is_unknown_without_one(fields, unknown, why):
     rooms = measured(book(**fields))
-    unknown = {meter for meter, room in rooms.items() if room.value is None}
 
-    assert unknown == {
-        Meter.DAY_LOSS,
-        Meter.GROSS,
-        Meter.NET,
-        Meter.POSITION_WEIGHT,
-        Meter.DAY_TURNOVER,
-    }
+    assert {meter for meter, room in rooms.items() if room.value is None} == unknown
     assert {rooms[meter].why for meter in unknown} == {why}
     assert set(rooms) == set(Meter)
 
