@@ -1,0 +1,159 @@
+"""Bounds of the configuration that its types can't say, one per key."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from math import isfinite
+from typing import Any, Final
+
+from state.duration import NotADuration, duration, staleness
+from state.instrument import LARGEST, MICRO
+from state.settings import Settings
+
+Complaint = str | None
+
+NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+CURRENCY: Final = re.compile(r"[A-Z]{3}")
+SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._^=-]{0,31}")
+ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/]+):(?P<port>[0-9]{1,5})")
+INSTRUMENT_KEYS: Final = ("currency", "lot", "tick")
+
+
+def exact(value: Decimal) -> Complaint:
+    """Complain of an amount that micros can't hold: not finite, too large, or too fine."""
+    if not value.is_finite() or abs(value) > LARGEST:
+        return f"must be a finite amount within ±{LARGEST:,}"
+    if value % MICRO:
+        return "must have at most 6 decimals"
+    return None
+
+
+def positive(value: Decimal) -> Complaint:
+    """Complain of an amount that isn't above zero."""
+    return exact(value) or (None if value > 0 else "must be above 0")
+
+
+def not_negative(value: Decimal) -> Complaint:
+    """Complain of an amount below zero."""
+    return exact(value) or (None if value >= 0 else "must be at least 0")
+
+
+def time(value: str) -> Complaint:
+    """Complain of what is no length of time."""
+    try:
+        duration(value)
+    except NotADuration as e:
+        return e.why
+    return None
+
+
+def age(value: str) -> Complaint:
+    """Complain of what is neither a length of time nor a number of bars."""
+    try:
+        staleness(value)
+    except NotADuration as e:
+        return e.why
+    return None
+
+
+def matching(pattern: re.Pattern[str], meaning: str) -> Callable[[str], Complaint]:
+    """Return a complaint of whatever isn't wholly of `pattern`."""
+    return lambda value: None if pattern.fullmatch(value) else f"must be {meaning}"
+
+
+def symbols(value: Sequence[str]) -> Complaint:
+    """Complain of a symbol nobody could trade, and of one named twice."""
+    for symbol in value:
+        if not SYMBOL.fullmatch(symbol):
+            return f"{symbol!r} is no symbol: letters, digits and . _ ^ = - only, at most 32"
+    twice = sorted({symbol for symbol in value if value.count(symbol) > 1})
+    return f"{', '.join(twice)} stands there more than once" if twice else None
+
+
+def instruments(value: Mapping[str, Mapping[str, str]]) -> Complaint:
+    """Complain of an instrument's own currency, lot or tick."""
+    for symbol, own in value.items():
+        if wrong := symbols([symbol]):
+            return wrong
+        for key, text in own.items():
+            if key not in INSTRUMENT_KEYS:
+                return f"{symbol}.{key} is not known; it may be {', '.join(INSTRUMENT_KEYS)}"
+            if key == "currency":
+                wrong = currency(text)
+            else:
+                try:
+                    wrong = positive(Decimal(text))
+                except ArithmeticError:
+                    wrong = 'must be an exact decimal, like "0.01"'
+            if wrong:
+                return f"{symbol}.{key} {wrong}"
+    return None
+
+
+def parameters(value: Mapping[str, float]) -> Complaint:
+    """Complain of a strategy's parameter that is no finite number."""
+    wrong = sorted(name for name, number in value.items() if not isfinite(number))
+    return f"{', '.join(wrong)} must be a finite number" if wrong else None
+
+
+def listening(value: str) -> Complaint:
+    """Complain of what is neither empty nor HOST:PORT."""
+    found = ADDRESS.fullmatch(value)
+    if value and not (found and 0 < int(found["port"]) < 65536):
+        return 'must be HOST:PORT with a port from 1 to 65535, or "" for off'
+    return None
+
+
+def socket(value: str) -> Complaint:
+    """Complain of a socket that depends on where the program was started."""
+    if value and not value.removeprefix("unix://").startswith("/"):
+        return 'must be an absolute path (or unix:///PATH), or "" for the documented search order'
+    return None
+
+
+currency = matching(CURRENCY, 'a currency of three capitals, like "USD"')
+
+OF_KEY: Final[Mapping[str, Callable[[Any], Complaint]]] = {
+    "account.id": matching(NAME, "1 to 64 letters, digits, dots, dashes or underscores"),
+    "account.base_currency": currency,
+    "universe.symbols": symbols,
+    "universe.lot": positive,
+    "universe.tick": positive,
+    "universe.instruments": instruments,
+    "paper.initial_cash": positive,
+    "paper.commission_min": not_negative,
+    "strategy.parameters": parameters,
+    "risk.max_order_notional": positive,
+    "risk.max_order_quantity": positive,
+    "risk.stale_after": age,
+    "risk.restricted": symbols,
+    "execution.min_trade": not_negative,
+    "execution.plan_ttl": time,
+    "control.socket": socket,
+    "control.tcp": listening,
+    "telemetry.http": listening,
+}
+
+
+def together(settings: Settings) -> list[tuple[str, str, str]]:
+    """Return (key, what is wrong, what to do) of values that don't go together."""
+    wrong = []
+    end: date | None = settings.replay.end
+    if end is not None and end < settings.replay.start:
+        wrong.append(
+            (
+                "replay.end",
+                f"{end} is before replay.start = {settings.replay.start}",
+                "give a later end, or leave it out to replay all there is",
+            )
+        )
+    if settings.broker.conn and settings.broker.conn_file:
+        wrong.append(
+            (
+                "broker.conn_file",
+                "broker.conn is given too",
+                "keep one of TM_BROKER__CONN and TM_BROKER__CONN_FILE",
+            )
+        )
+    return wrong
