@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from state.command import ClientCommand
-from state.instrument import Symbol
+Ask = TypeVar("Ask")
 
 SCHEMA: Final = "trade-manager/1"
 PROTOCOL: Final = 1
@@ -34,6 +33,14 @@ class Exit(IntEnum):
     NOTHING = 99
 
 
+class Fault(msgspec.Struct, frozen=True):
+    """Why there is no result: a stable code, what and which value and bound, and what to do."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
 class Hello(msgspec.Struct, frozen=True, tag="hello", tag_field="op"):
     """The client's first frame."""
 
@@ -42,12 +49,12 @@ class Hello(msgspec.Struct, frozen=True, tag="hello", tag_field="op"):
 
 
 class Welcome(msgspec.Struct, frozen=True):
-    """The daemon's first frame; `error` says why it will not talk, and to what it would."""
+    """The daemon's first frame; `error` is why it will not talk now, and then it hangs up."""
 
     protocol: int
     version: str
     pid: int
-    error: str | None = None
+    error: Fault | None = None
 
 
 class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op"):
@@ -88,7 +95,7 @@ class Fills(Query, frozen=True, tag="fills"):
 class DryRun(Query, frozen=True, tag="dry_run"):
     """A rebalance that is only computed: nothing is stored, nobody is told."""
 
-    only: tuple[Symbol, ...] = ()
+    only: tuple[str, ...] = ()
 
 
 class Reconcile(Query, frozen=True, tag="reconcile"):
@@ -150,31 +157,26 @@ Question = (
 )
 
 
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One question or command.
+class Asked(msgspec.Struct, Generic[Ask], frozen=True, forbid_unknown_fields=True):
+    """One question or command, and how it is asked.
 
     `key` is the idempotency key of a command. `wait` is how many seconds the daemon may take to
     see the command's orders become final before it answers PENDING; 0 answers at once.
     `scheduled_for` and `max_lateness` (seconds) refuse a run that comes too late.
     """
 
-    ask: Question | ClientCommand
+    ask: Ask
     key: str | None = None
     wait: float = 0.0
     scheduled_for: datetime | None = None
     max_lateness: float | None = None
 
 
-class Fault(msgspec.Struct, frozen=True):
-    """Why there is no result: a stable code, what and which value and bound, and what to do."""
-
-    code: str
-    message: str
-    hint: str = ""
-
-
 class Reply(msgspec.Struct, frozen=True):
-    """One answer. `exit` is what the client ends with; `data` is plain JSON, money as strings."""
+    """One answer. `exit` is what the client ends with; `data` is plain JSON, money as strings.
+
+    `zone` is the market's time zone, for those who read times rather than compute with them.
+    """
 
     command: str
     ok: bool
@@ -188,12 +190,12 @@ class Reply(msgspec.Struct, frozen=True):
     key: str | None = None
     command_id: str | None = None
     replayed: bool = False
+    zone: str = "America/New_York"
 
 
 encode = msgspec.json.Encoder(order="deterministic").encode
 decode_hello: Callable[[bytes], Hello] = msgspec.json.Decoder(Hello).decode
 decode_welcome: Callable[[bytes], Welcome] = msgspec.json.Decoder(Welcome).decode
-decode_request: Callable[[bytes], Request] = msgspec.json.Decoder(Request).decode
 decode_reply: Callable[[bytes], Reply] = msgspec.json.Decoder(Reply).decode
 
 

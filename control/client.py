@@ -1,0 +1,242 @@
+"""Ask a running daemon: connect, shake hands, one request, one reply. No event loop."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from control.protocol import (
+    FRAME_LIMIT,
+    PROTOCOL,
+    Asked,
+    Exit,
+    Fault,
+    Hello,
+    Reply,
+    decode_reply,
+    decode_welcome,
+    encode,
+    frame,
+)
+from control.version import VERSION
+
+STARTING: Final = 2.0  # seconds that a daemon may take from its socket's file to listening
+FIRST_PAUSE: Final = 0.05
+LONGEST_PAUSE: Final = 2.0
+LATER: Final = frozenset({"BUSY", "STOPPING"})  # replies that promise a better one later
+
+START: Final = "start one with `tmd --demo`, `systemctl start trade-manager` or `docker start`"
+
+
+class NoReply(Exception):
+    """The daemon gave no reply: what the client ends with, and what to say."""
+
+    def __init__(self, exit_: Exit, code: str, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.exit, self.fault = exit_, Fault(code, message, hint)
+
+
+class Clock(msgspec.Struct, frozen=True):
+    """Monotonic seconds, a way to let some pass, and a chance in [0, 1]."""
+
+    mono: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = lambda: os.urandom(1)[0] / 255
+
+
+REAL: Final = Clock()
+
+
+class NotListening(Exception):
+    """Nobody answers at the socket, or somebody there is too busy to."""
+
+
+class HungUp(Exception):
+    """The daemon closed the connection before it answered."""
+
+
+def ask(
+    path: str,
+    request: Asked[Any],
+    timeout: float,
+    *,
+    clock: Clock = REAL,
+    notice: Callable[[str], None] = lambda text: None,
+) -> Reply:
+    """Return the daemon's reply, within `timeout` seconds; raise NoReply.
+
+    What was lost on the way is asked again, under the same key. A daemon whose socket refuses may
+    be starting, so it is given two seconds; one that is busy, all the time there is.
+    """
+    body = encode(request)
+    if len(body) > FRAME_LIMIT:
+        message = f"the request of {len(body):,} bytes exceeds {FRAME_LIMIT:,}"
+        raise NoReply(Exit.INVALID, "FRAME_TOO_LARGE", message, "ask for less at once")
+    started = clock.mono()
+    deadline, pause, doubt = started + timeout, FIRST_PAUSE, False
+    while True:
+        trouble: Exception
+        sent, patience = False, deadline
+        try:
+            with Link(path, deadline, clock) as link:
+                link.greet()
+                sent = True  # from here on nobody knows, until there is a reply
+                link.send(body)
+                reply = link.reply()
+            if reply.error is None or reply.error.code not in LATER or request.key is None:
+                return reply
+            trouble = Busy(reply.error)
+            doubt |= reply.exit is Exit.PENDING
+        except NotListening as e:
+            trouble = e
+            if not (doubt and request.key):
+                absent = isinstance(e.__cause__, FileNotFoundError)
+                patience = started if absent else min(deadline, started + STARTING)
+        except Busy as e:
+            trouble = e
+        except (HungUp, TimeoutError) as e:
+            trouble, doubt = e, doubt or sent
+        wait = pause * (0.5 + clock.chance())
+        if clock.mono() + wait >= patience:
+            raise given_up(trouble, path, request, timeout, doubt=doubt) from trouble
+        notice(f"{trouble}; asking again")
+        clock.sleep(wait)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+class Busy(Exception):
+    """The daemon said: not now."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+class Link:
+    """One connection, until a deadline."""
+
+    def __init__(self, path: str, deadline: float, clock: Clock) -> None:
+        self._path, self._deadline, self._clock = path, deadline, clock
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._daemon = VERSION
+
+    def __enter__(self) -> "Link":
+        try:
+            self._in_time()
+            self._socket.connect(self._path)
+        except PermissionError as e:
+            self._socket.close()
+            raise forbidden(self._path) from e
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as e:
+            self._socket.close()
+            raise NotListening(f"no daemon is listening on {self._path}") from e
+        except (BlockingIOError, TimeoutError) as e:
+            self._socket.close()
+            raise TimeoutError(f"the daemon at {self._path} lets nobody in") from e
+        except OSError as e:
+            self._socket.close()
+            message = f"{self._path}: {e.strerror or e}"
+            raise NoReply(Exit.UNREACHABLE, "UNREACHABLE", message, START) from e
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def greet(self) -> None:
+        """Exchange versions; raise Busy, or NoReply for a daemon of another protocol."""
+        self.send(encode(Hello(PROTOCOL, VERSION)))
+        try:
+            welcome = decode_welcome(self._receive())
+        except msgspec.MsgspecError as e:
+            raise not_understood(e) from e
+        self._daemon = welcome.version
+        if welcome.error is None:
+            return
+        if welcome.error.code in LATER:
+            raise Busy(welcome.error)
+        fault = welcome.error
+        raise NoReply(Exit.INVALID, fault.code, fault.message, fault.hint)
+
+    def send(self, body: bytes) -> None:
+        """Send a frame. A daemon that hangs up meanwhile may have said why: that is read next."""
+        self._in_time()
+        try:
+            self._socket.sendall(frame(body))
+        except (BrokenPipeError, ConnectionResetError):
+            return
+
+    def reply(self) -> Reply:
+        """Return the reply, with a warning when the daemon is of another version."""
+        try:
+            reply = decode_reply(self._receive())
+        except msgspec.MsgspecError as e:
+            raise not_understood(e) from e
+        if self._daemon == VERSION:
+            return reply
+        skew = f"the daemon is version {self._daemon}, this client {VERSION}"
+        return replace(reply, warnings=(*reply.warnings, skew))
+
+    def _receive(self) -> bytes:
+        size = int.from_bytes(self._exactly(4), "big")
+        if size > FRAME_LIMIT:
+            raise not_understood(ValueError(f"a frame of {size:,} bytes"))
+        return self._exactly(size)
+
+    def _exactly(self, size: int) -> bytes:
+        read = bytearray()
+        while len(read) < size:
+            self._in_time()
+            try:
+                chunk = self._socket.recv(size - len(read))
+            except ConnectionResetError as e:
+                raise HungUp("the daemon closed the connection") from e
+            if not chunk:
+                raise HungUp("the daemon closed the connection")
+            read += chunk
+        return bytes(read)
+
+    def _in_time(self) -> None:
+        """Let the socket wait until the deadline, and no longer."""
+        left = self._deadline - self._clock.mono()
+        if left <= 0:
+            raise TimeoutError("the daemon did not answer in time")
+        self._socket.settimeout(left)
+
+
+def forbidden(path: str) -> NoReply:
+    """Return the refusal of a socket that this user may not open."""
+    message = f"user id {os.geteuid()} may not connect to {path}"
+    hint = "join the group that owns it, or ask through a user who may"
+    return NoReply(Exit.NOT_AUTHORISED, "NOT_AUTHORISED", message, hint)
+
+
+def not_understood(error: Exception) -> NoReply:
+    """Return the failure of an answer that is none."""
+    hint = f"is it a trade-manager daemon, and of version {VERSION}? try `tm ping`"
+    return NoReply(Exit.INTERNAL, "BAD_REPLY", f"the answer can't be read: {error}", hint)
+
+
+def given_up(
+    trouble: Exception, path: str, request: Asked[Any], timeout: float, *, doubt: bool
+) -> NoReply:
+    """Return what to say when there is no more time, or no more hope.
+
+    `doubt` is whether the daemon may have read the request.
+    """
+    if doubt and request.key is not None:
+        message = f"no reply within {timeout:g} s: {trouble}; whether it took effect is unknown"
+        hint = f"ask again with the same key: --key '{request.key}'"
+        return NoReply(Exit.PENDING, "OUTCOME_PENDING", message, hint)
+    if isinstance(trouble, Busy):
+        return NoReply(Exit.NOT_READY, trouble.fault.code, str(trouble), trouble.fault.hint)
+    if isinstance(trouble, NotListening):
+        return NoReply(Exit.UNREACHABLE, "UNREACHABLE", str(trouble), START)
+    message = f"{path} gave no reply within {timeout:g} s: {trouble}"
+    if doubt:
+        return NoReply(Exit.PENDING, "TIMED_OUT", message, "ask again, or raise --timeout")
+    hint = "the daemon may hang; see its log, and `tm halt --offline` stops its orders"
+    return NoReply(Exit.UNREACHABLE, "UNREACHABLE", message, hint)
