@@ -1,0 +1,283 @@
+"""The control socket: frames in, replies out, whatever the other end does."""
+
+import asyncio
+import logging
+import os
+from asyncio import StreamReader, StreamWriter, Task
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from control.protocol import (
+    FRAME_LIMIT,
+    PROTOCOL,
+    Exit,
+    Fault,
+    Reply,
+    Welcome,
+    decode_hello,
+    encode,
+    frame,
+)
+from control.request import Request
+from daemon.principal import Principal, peer
+from daemon.reading import Unreadable, request_of
+from daemon.socket_file import bound, removed
+
+BACKLOG: Final = 1024
+STOPPING: Final = "the daemon is stopping"
+
+Handler = Callable[[Request, Principal], Awaitable[Reply]]
+
+log = logging.getLogger(__name__)
+
+
+class FrameTooLarge(Exception):
+    """A header announced more than a frame may hold."""
+
+
+@asynccontextmanager
+async def control_socket(
+    path: str,
+    handle: Handler,
+    *,
+    version: str,
+    max_connections: int = 512,
+    frame_timeout: float = 10.0,
+    idle_timeout: float = 600.0,
+    grace: float = 5.0,
+) -> AsyncIterator[None]:
+    """Serve `handle` on the Unix socket `path` while the block runs. Times are in seconds.
+
+    A frame must be whole within `frame_timeout` of its first byte, and a reply taken within as
+    long. When the block ends nobody else is let in, what is being answered has `grace` to be, and
+    the file is removed if it is still ours. Raises SocketUnusable, or SocketTaken.
+    """
+    listening, own = bound(path)
+    service = Service(handle, version, max_connections, frame_timeout, idle_timeout)
+    server = await asyncio.start_unix_server(service.accept, sock=listening, backlog=BACKLOG)
+    try:
+        yield
+    finally:
+        server.close()
+        await service.close(grace)
+        await server.wait_closed()
+        removed(path, own)
+
+
+class Service:
+    """The connections there are, and the requests being handled."""
+
+    def __init__(
+        self,
+        handle: Handler,
+        version: str,
+        max_connections: int,
+        frame_timeout: float,
+        idle_timeout: float,
+    ) -> None:
+        self._handle, self._version = handle, version
+        self._max = max_connections
+        self._frame_timeout, self._idle_timeout = frame_timeout, idle_timeout
+        self._connections: set[Task[None]] = set()
+        self._answering: set[Task[None]] = set()
+        self._handling: set[Task[Reply]] = set()
+        self._incidents = 0
+        self._closing = False
+
+    def accept(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Take a connection, or say at once that there are too many."""
+        if self._closing or len(self._connections) >= self._max:
+            why = STOPPING if self._closing else f"{self._max} connections are open, the most"
+            writer.write(frame(encode(self._welcome(Fault("BUSY", why, "ask again shortly")))))
+            writer.close()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def close(self, grace: float) -> None:
+        """Hang up on the idle, answer what is in flight, give up on what takes longer."""
+        self._closing = True
+        for idle in self._connections - self._answering:
+            idle.cancel()
+        if self._handling:
+            await asyncio.wait(self._handling, timeout=grace)
+        for late in self._handling:
+            late.cancel()
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=self._frame_timeout)
+        for stuck in self._connections:
+            stuck.cancel()
+        await asyncio.gather(*self._connections, *self._handling, return_exceptions=True)
+
+    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Talk to one client until either has had enough."""
+        writer.transport.set_write_buffer_limits(high=0)  # so drain() means: taken by the kernel
+        connection = Connection(reader, writer, self._frame_timeout)
+        try:
+            principal = peer(writer.get_extra_info("socket"))
+            if await self._greet(connection):
+                while not self._closing:
+                    body = await connection.receive(self._idle_timeout)
+                    await self._answer(connection, body, principal)
+        except FrameTooLarge as e:
+            fault = Fault("FRAME_TOO_LARGE", str(e), "ask for less at once")
+            await connection.last(failure("", Exit.INVALID, fault))
+        except (EOFError, ConnectionError, TimeoutError):
+            writer.transport.abort()
+        finally:
+            connection.close()
+
+    async def _greet(self, connection: "Connection") -> bool:
+        """Exchange versions; return whether both speak the same protocol."""
+        body = await connection.receive(self._frame_timeout)
+        try:
+            hello = decode_hello(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
+            fault = Fault("BAD_REQUEST", f"the first frame is no hello: {e}", "is this `tm`?")
+        else:
+            if hello.protocol == PROTOCOL:
+                await connection.send(encode(self._welcome(None)))
+                return True
+            fault = Fault(
+                "PROTOCOL_MISMATCH",
+                f"client {hello.version} speaks protocol {hello.protocol}, daemon {self._version} "
+                f"speaks {PROTOCOL}",
+                "install the same version on both sides",
+            )
+        await connection.send(encode(self._welcome(fault)))
+        return False
+
+    def _welcome(self, fault: Fault | None) -> Welcome:
+        return Welcome(PROTOCOL, self._version, os.getpid(), fault)
+
+    async def _answer(self, connection: "Connection", body: bytes, principal: Principal) -> None:
+        """Answer one frame. The handler's own task outlives this connection if it has to."""
+        try:
+            request = request_of(body)
+        except Unreadable as e:
+            await connection.send(encode(failure("", e.exit, e.fault)))
+            return
+        own = asyncio.current_task()
+        assert own is not None
+        self._answering.add(own)
+        try:
+            handling = asyncio.get_running_loop().create_task(self._handled(request, principal))
+            self._handling.add(handling)
+            handling.add_done_callback(self._handling.discard)
+            if not await connection.stays(handling):
+                if request.key is None:
+                    handling.cancel()  # a question, and nobody is there to read the answer
+                raise EOFError
+            await connection.send(fitting(handling.result(), request))
+        finally:
+            self._answering.discard(own)
+
+    async def _handled(self, request: Request, principal: Principal) -> Reply:
+        """Return the handler's reply, or what there is to say when it fails or has to stop."""
+        command, key = op(request), request.key
+        try:
+            return await self._handle(request, principal)
+        except asyncio.CancelledError:
+            if not self._closing:
+                raise
+            exit_ = Exit.NOT_READY if key is None else Exit.PENDING
+            fault = Fault("STOPPING", STOPPING, "ask again" + (" with the same key" if key else ""))
+            return failure(command, exit_, fault, key)
+        except Exception:
+            self._incidents += 1
+            incident = f"{os.getpid()}-{self._incidents}"
+            log.exception("handler_failed", extra={"incident": incident, "op": command, "key": key})
+            fault = Fault(
+                "INTERNAL",
+                f"incident {incident} while handling `{command}`",
+                "look for the incident in the daemon's log"
+                + (
+                    "; whether it took effect is unknown: ask again with the same key"
+                    if key
+                    else ""
+                ),
+            )
+            return failure(command, Exit.INTERNAL, fault, key)
+
+
+class Connection:
+    """One client's stream of frames. It looks one byte ahead, to notice that the client left."""
+
+    def __init__(self, reader: StreamReader, writer: StreamWriter, timeout: float) -> None:
+        self._reader, self._writer, self._timeout = reader, writer, timeout
+        self._ahead: Task[bytes] | None = None
+
+    async def receive(self, idle: float) -> bytes:
+        """Return the next frame's body; raise EOFError, FrameTooLarge or TimeoutError."""
+        async with asyncio.timeout(idle):
+            first = await (self._ahead or self._reader.read(1))
+        self._ahead = None
+        if not first:
+            raise EOFError
+        async with asyncio.timeout(self._timeout):
+            size = int.from_bytes(first + await self._reader.readexactly(3), "big")
+            if size > FRAME_LIMIT:
+                raise FrameTooLarge(f"a frame of {size:,} bytes exceeds {FRAME_LIMIT:,}")
+            return await self._reader.readexactly(size)
+
+    async def stays(self, work: Task[Reply]) -> bool:
+        """Return True when `work` is done, False when the client left before."""
+        await asyncio.wait({work}, timeout=0.02)
+        if not work.done():
+            self._ahead = asyncio.get_running_loop().create_task(self._reader.read(1))
+            await asyncio.wait({work, self._ahead}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                if self._ahead.exception() is not None or not self._ahead.result():
+                    return False
+                await asyncio.wait({work})  # a byte came: the next request waits for its turn
+        return True
+
+    async def send(self, body: bytes) -> None:
+        """Send a frame; a client that won't take it is dropped."""
+        self._writer.write(frame(body))
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._writer.drain()
+        except TimeoutError:
+            log.warning("slow_reader_dropped", extra={"bytes": len(body)})
+            raise
+
+    async def last(self, reply: Reply) -> None:
+        """Say one more thing, if it is heard."""
+        try:
+            await self.send(encode(reply))
+        except (ConnectionError, TimeoutError):
+            self._writer.transport.abort()
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+        self._writer.close()
+
+
+def op(request: Request) -> str:
+    """Return the name under which a request crosses the wire."""
+    return str(request.ask.__struct_config__.tag)
+
+
+def failure(command: str, exit_: Exit, fault: Fault, key: str | None = None) -> Reply:
+    """Return a reply that carries no result."""
+    return Reply(command=command, ok=False, status="failed", exit=exit_, error=fault, key=key)
+
+
+def fitting(reply: Reply, request: Request) -> bytes:
+    """Return a reply as a frame's body; what is too large for one is left out and said to be."""
+    body = encode(reply)
+    if len(body) <= FRAME_LIMIT:
+        return body
+    size = f"{len(body):,} bytes exceed a frame's {FRAME_LIMIT:,}"
+    if request.key is None:
+        fault = Fault("REPLY_TOO_LARGE", size, "ask for less, with --since or --limit")
+        return encode(failure(reply.command, Exit.INVALID, fault))
+    return encode(replace(reply, data=None, warnings=(*reply.warnings, f"no data: {size}")))
