@@ -102,6 +102,11 @@ class Book(msgspec.Struct, frozen=True):
         return self.equity - self.adverse
 
 
+def fraction(limit: float) -> Decimal:
+    """Return a limit as the decimal it was written as."""
+    return Decimal(str(limit))
+
+
 def cost(notional: Decimal, cost_bps: float) -> Decimal:
     """Return the estimated fee and slippage of trading `notional`, never negative."""
     return money(EXACT.divide(EXACT.multiply(abs(notional), Decimal(str(cost_bps))), TEN_THOUSAND))
@@ -163,40 +168,49 @@ def with_order(book: Book, order: Order) -> Book:
     working = order.working
     if not working and not order.open:
         return book
-    symbol, size = order.symbol, abs(working)
-    was = book.stake(symbol)
-    sure = ZERO if order.status in DOUBTED else size
-    if working > 0:
-        stake = replace(
-            was, buying=was.buying + size, sure_buying=was.sure_buying + sure,
-            orders=(*was.orders, order),
-        )  # fmt: skip
+    sure = order.status not in DOUBTED
+    after = with_trade(book, order.symbol, working, order.limit_price, sure=sure)
+    stake = after.stake(order.symbol)
+    listed = replace(stake, orders=(*stake.orders, order))
+    return replace(after, stakes={**after.stakes, order.symbol: listed})
+
+
+def with_trade(
+    book: Book,
+    symbol: Symbol,
+    quantity: Decimal,
+    limit: Decimal | None = None,
+    *,
+    sure: bool = True,
+) -> Book:
+    """Return the book with a signed quantity more that may trade, at `limit` or the last price."""
+    was, size = book.stake(symbol), abs(quantity)
+    certain = size if sure else ZERO
+    if quantity > 0:
+        stake = replace(was, buying=was.buying + size, sure_buying=was.sure_buying + certain)
     else:
-        stake = replace(
-            was, selling=was.selling + size, sure_selling=was.sure_selling + sure,
-            orders=(*was.orders, order),
-        )  # fmt: skip
+        stake = replace(was, selling=was.selling + size, sure_selling=was.sure_selling + certain)
     mark = book.marks.get(symbol)
     stakes = {**book.stakes, symbol: stake}
     if mark is None:
         return replace(book, stakes=stakes, unpriced=book.unpriced | {symbol})
-    price, limit = mark.price, order.limit_price
-    fee = cost(amount(size, max(price, limit or price)), book.cost_bps)
-    if working > 0:
-        paid = amount(size, price if limit is None else limit)
-        cash = book.cash - paid - fee
-        adverse = fee + max(paid - amount(size, price), ZERO)
+    price = mark.price
+    worth = amount(size, price)
+    if quantity > 0:
+        paid = worth if limit is None else amount(size, limit)
+        fee = cost(max(paid, worth), book.cost_bps)
+        cash, adverse = book.cash - paid - fee, fee + max(paid - worth, ZERO)
     else:
-        got = amount(size, price if limit is None else min(limit, price))
-        cash = book.cash - fee + (got if sure else ZERO)
-        adverse = fee + max(amount(size, price) - got, ZERO)
+        got = worth if limit is None else amount(size, min(limit, price))
+        fee = cost(worth, book.cost_bps)
+        cash, adverse = book.cash - fee + (got if sure else ZERO), fee + worth - got
     (low_was, high_was), (low, high) = was.bounds, stake.bounds
+    wider = max(abs(low), abs(high)) - max(abs(low_was), abs(high_was))
     return replace(
         book,
         cash=cash,
         adverse=book.adverse + adverse,
-        gross=book.gross
-        + amount(max(abs(low), abs(high)) - max(abs(low_was), abs(high_was)), price),
+        gross=book.gross + amount(wider, price),
         high=book.high + amount(high - high_was, price),
         low=book.low + amount(low - low_was, price),
         stakes=stakes,
