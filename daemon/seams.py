@@ -42,6 +42,12 @@ class Store(Protocol):
     async def commands(self, rids: Sequence[Rid]) -> Mapping[Rid, StoredCommand]:
         """Return the stored commands among `rids`."""
 
+    def release_ballast(self) -> bool:
+        """Give up the space kept back for a full disk; False when that was done before."""
+
+    async def restore_ballast(self) -> bool:
+        """Return whether there is room again, by taking the space back."""
+
     async def read(self, question: Callable[..., T], *arguments: object) -> T:
         """Run `question(connection, *arguments)` on a read-only connection."""
 
@@ -97,7 +103,7 @@ class Broker(Protocol):
     async def next_oid(self) -> int:
         """Return the lowest broker order id never used."""
 
-    async def book(self, since: datetime) -> BrokerBook:
+    async def book(self, since: datetime | None) -> BrokerBook:
         """Return everything it knows; raises BrokerUnavailable rather than leave something out."""
 
     async def on_close(self, close: Close) -> None:

@@ -41,7 +41,7 @@ from state.event import (
     Started,
     TurnoverExempted,
 )
-from state.instrument import ONE, ZERO, Symbol, amount
+from state.instrument import EXACT, ONE, ZERO, Symbol, amount, money
 from state.ledger import Ledger, moved, post
 from state.order import Order, OrderId, Rid, Status, Trigger, after
 from state.plan import PlanId, PlanState
@@ -156,7 +156,7 @@ def closed(now: Snapshot, event: BarsClosed) -> Snapshot:
     }
     day = now.day
     if day is None or event.session > day.session:
-        opening = now.equity if day else event.equity
+        opening = now.closing if now.bars else event.equity
         day = Day(event.session, start_equity=opening)
     peak = max(now.high_water, event.equity)
     executions = now.executions
@@ -169,6 +169,8 @@ def closed(now: Snapshot, event: BarsClosed) -> Snapshot:
         marks=marks,
         bars=count,
         session=event.session,
+        closed_at=event.at,
+        closing=event.equity,
         day=day,
         targets=event.targets if event.targets is not None else now.targets,
         strategy=event.strategy or now.strategy,
@@ -279,11 +281,12 @@ def cash_moved(now: Snapshot, event: CashMoved) -> Snapshot:
     share = ONE
     if now.high_water > 0 and now.bars:
         before = now.equity
-        share = (before + signed) / before if before > 0 else ONE
+        share = EXACT.divide(before + signed, before) if before > 0 else ONE
     day = now.day
     return replace(
         after_move,
-        high_water=(now.high_water * share).quantize(Decimal("0.000001")),
+        high_water=money(EXACT.multiply(now.high_water, share)),
+        closing=now.closing + signed,
         day=replace(day, start_equity=day.start_equity + signed) if day else None,
     )
 

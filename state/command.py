@@ -198,6 +198,7 @@ class RecordReconciliation(msgspec.Struct, frozen=True):
 
     differences: tuple[Difference, ...] = ()
     started: bool = False  # the comparison begins: nothing is sent until it ends
+    looked: bool = False  # only the broker's news were booked so far
     broker_cash: Decimal | None = None
 
 

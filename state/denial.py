@@ -47,6 +47,7 @@ class Code(StrEnum):
     RISK_NOT_ACCEPTED = "RISK_NOT_ACCEPTED"
     ORDER_FINAL = "ORDER_FINAL"
     NOT_PAPER = "NOT_PAPER"
+    KIND_MISMATCH = "KIND_MISMATCH"
 
 
 class Denial(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from state.denial import Denial
 from state.instrument import Instrument, Symbol
-from state.order import OrderId, Rid
+from state.order import Order, OrderId, Rid
 from state.plan import Plan, PlanId
 from state.quote import Bar
 from state.settings import Execution, Limits
@@ -76,10 +76,10 @@ class CommandSkipped(msgspec.Struct, frozen=True, tag="command_skipped"):
 
 
 class CommandFinished(msgspec.Struct, frozen=True, tag="command_finished"):
-    """The last order of a command became final; `unfilled` names those not wholly filled."""
+    """The last order of a command became final; its orders, as they ended."""
 
     rid: Rid
-    unfilled: tuple[OrderId, ...]
+    orders: tuple[Order, ...]
     at: datetime
 
 

@@ -95,6 +95,7 @@ TRANSITIONS: Final[Mapping[tuple[Status, Trigger], Status]] = {
     (S.UNKNOWN, T.LOSE): S.UNKNOWN,
     (S.FILLED, T.ACCEPT): S.FILLED,  # callbacks come in any order
     (S.FILLED, T.CANCEL): S.FILLED,
+    (S.FILLED, T.FILL_ALL): S.FILLED,  # more than was ordered: booked, and the decider halts
     (S.CANCELLED, T.FILL_SOME): S.CANCELLED,  # a cancel overtook its executions
     (S.CANCELLED, T.FILL_ALL): S.FILLED,
     (S.CANCELLED, T.CANCEL): S.CANCELLED,

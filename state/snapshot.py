@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from state.event import Difference, Start
-from state.instrument import ZERO, Instrument, Symbol, amount
+from state.instrument import ZERO, Instrument, Symbol, amount, ratio
 from state.ledger import Ledger
 from state.order import Order, OrderId, Rid
 from state.plan import Plan, PlanId
@@ -42,11 +42,12 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Everything known after `seq` events.
 
     `orders` holds the open ones, those that still owe executions, and those of commands not yet
-    finished; the journal keeps the rest. `executions` are the ids booked lately, by session, so
-    that a repeat is dropped; `cash_moves` the latest ones by reference, so that the paper broker
-    can be told again. `recent` are the submission times of the last minute.
-    `commands` maps a command in flight to its orders. `high_water` is the greatest equity at a
-    close, moved with deposits and withdrawals. `None` in `start` means nothing was ever started.
+    finished; the journal keeps the rest. `commands` maps a command in flight to its orders.
+    `executions` are the ids booked lately, by session, so that a repeat is dropped; `cash_moves`
+    the latest ones by reference, so that the paper broker can be told again. `recent` are the
+    submission times of the last minute. `closing` is the equity at the last close and
+    `high_water` the greatest at any, both moved with deposits and withdrawals. `None` in `start`
+    means nothing was ever started.
     """
 
     seq: int = 0
@@ -56,6 +57,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     bars: int = 0
     session: date | None = None
     at: datetime | None = None
+    closed_at: datetime | None = None
+    closing: Decimal = ZERO
     ledger: Ledger = Ledger()
     orders: Mapping[OrderId, Order] = {}
     commands: Mapping[Rid, tuple[OrderId, ...]] = {}
@@ -91,6 +94,18 @@ class Snapshot(msgspec.Struct, frozen=True):
             ),
             ZERO,
         )
+
+    @property
+    def replaying(self) -> bool:
+        """Return whether the market is a recording."""
+        return self.start is not None and self.start.mode == "replay"
+
+    @property
+    def day_loss(self) -> float:
+        """Return what was lost since the day began, as a fraction of what it began with."""
+        if self.day is None or self.day.start_equity <= 0:
+            return 0.0
+        return ratio(self.day.start_equity - self.equity, self.day.start_equity)
 
     @property
     def open_orders(self) -> tuple[Order, ...]:

@@ -1,0 +1,294 @@
+"""The single writer: one task owns the snapshot; everyone else sends it commands."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+from state.journal import JournalFull
+
+from control.protocol import Reply, decode_reply, encode
+from daemon.replies import (
+    busy,
+    conflict,
+    disk_full_reply,
+    final_reply,
+    first_reply,
+    unavailable_reply,
+    unjournaled_reply,
+)
+from daemon.seams import Clock, Store
+from state.command import (
+    CancelOrders,
+    Cause,
+    ClientCommand,
+    Command,
+    Halt,
+    HaltForDisk,
+    RecordReconciliation,
+    Report,
+)
+from state.decider import decide
+from state.event import CancelRequested, CommandFinished, Event
+from state.moment import Moment
+from state.order import Order, OrderId, Rid
+from state.record import Batch, Head, StoredCommand
+from state.snapshot import Snapshot
+from state.unfolding import Unavailable
+
+INBOX: Final = 1024  # client commands waiting; one more is told BUSY
+BATCH: Final = 256  # commands decided and committed together
+SNAPSHOT_EVERY: Final = 10_000  # events
+NOTHING: Final = RecordReconciliation(looked=True)
+URGENT: Final = (CancelOrders, Halt)  # still taken while the disk is full: they only cut risk
+
+log = logging.getLogger(__name__)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of a message: the events it caused, and a client's reply."""
+
+    events: tuple[Event, ...] = ()
+    reply: Reply | None = None
+
+
+Act = Callable[[Sequence[Event], Snapshot], None]
+Message = tuple[Command, Cause | None, "asyncio.Future[Answer] | None"]
+
+
+class Engine:
+    """Holds the live snapshot. Messages are decided in order and committed in groups.
+
+    Nobody is answered, and nothing is believed or done, before the commit. `act` is told the
+    events of each commit, to carry them into the world.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        head: Head,
+        store: Store,
+        clock: Clock,
+        moment: Callable[[Snapshot], Moment],
+        unfinished: Sequence[StoredCommand] = (),
+    ) -> None:
+        self.snapshot, self.head = snapshot, head
+        self.disk_full = False
+        self._busy = False
+        self.act: Act = lambda events, now: None
+        self._store, self._clock, self._moment = store, clock, moment
+        self._inbox: asyncio.Queue[Message] = asyncio.Queue()
+        self._clients = 0
+        self._backlog: list[Message] = []
+        self._unfinished: dict[Rid, StoredCommand] = {c.rid: c for c in unfinished}
+        self._waiting: dict[Rid, list[asyncio.Future[Reply]]] = {}
+        self._committed = asyncio.Condition()
+        self._saved = snapshot.seq
+
+    async def ask(self, command: ClientCommand, cause: Cause) -> Reply:
+        """Return the durable reply to a client's command; the same key gets the same reply.
+
+        Raises whatever ended the engine: then nobody knows, and the client must ask again.
+        """
+        if self._clients >= INBOX:
+            return busy(cause, f"{self._clients} commands are waiting")
+        self._clients += 1
+        try:
+            answer = await self._put(command, cause)
+        finally:
+            self._clients -= 1
+        if answer.reply is None:
+            raise RuntimeError(f"the engine gave no reply to {cause.op}")
+        return answer.reply
+
+    async def tell(self, command: Report | ClientCommand, cause: Cause | None = None) -> Answer:
+        """Return what the daemon's own `command` caused, once it is durable."""
+        return await self._put(command, cause)
+
+    def report(self, command: Report) -> None:
+        """Send a report whose outcome nobody waits for. It is never turned away."""
+        self._inbox.put_nowait((command, None, None))
+
+    def send(self, command: Report) -> "asyncio.Future[Answer]":
+        """Send a report now; the future is done when it is durable."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._inbox.put_nowait((command, None, future))
+        return future
+
+    async def _put(self, command: Command, cause: Cause | None) -> Answer:
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._inbox.put_nowait((command, cause, future))
+        return await future
+
+    async def finished(self, rid: Rid) -> Reply:
+        """Return a command's final reply, once the last of its orders is final."""
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(rid, []).append(future)
+        return await future
+
+    def moment(self) -> Moment:
+        """Return the time by which a command would be decided now."""
+        return self._moment(self.snapshot)
+
+    def in_flight(self, rid: Rid) -> bool:
+        """Return whether a command still has orders that are not final."""
+        return rid in self._unfinished
+
+    async def settled(self) -> None:
+        """Return once everything sent so far is durable."""
+        if self._inbox.empty() and not self._busy:
+            return
+        await self.tell(NOTHING)
+
+    async def beyond(self, seq: int) -> None:
+        """Return once the journal has grown past `seq`."""
+        async with self._committed:
+            await self._committed.wait_for(lambda: self.head.seq > seq)
+
+    async def run(self) -> None:
+        """Serve the inbox until cancelled; a failed commit ends it, and with it the daemon."""
+        while True:
+            messages = self._backlog or [await self._inbox.get()]
+            self._backlog = []
+            while len(messages) < BATCH and not self._inbox.empty():
+                messages.append(self._inbox.get_nowait())
+            self._busy = True
+            await self._commit(messages)
+            self._busy = False
+
+    async def _commit(self, messages: Sequence[Message]) -> None:
+        """Decide `messages` in order, make what they cause durable, then answer and act."""
+        rids = [cause.rid for _, cause, _ in messages if cause is not None]
+        stored = dict(await self._store.commands(rids)) if rids else {}
+        now, events = self.snapshot, list[Event]()
+        rows: dict[Rid, StoredCommand] = {}
+        answers: list[tuple[asyncio.Future[Answer], Answer]] = []
+        wall = self._clock.wall()
+        for command, cause, future in messages:
+            if cause is not None and (known := rows.get(cause.rid) or stored.get(cause.rid)):
+                answer = Answer(reply=replayed(known, cause))
+            elif cause is not None and self.disk_full and not isinstance(command, URGENT):
+                answer = Answer(reply=disk_full_reply(cause, now))
+            else:
+                decided = decide(now, command, self._moment(now), cause)
+                if isinstance(decided, Unavailable):
+                    reply = unavailable_reply(decided, cause, now) if cause else None
+                    answer = Answer(reply=reply)
+                else:
+                    now = decided.now
+                    events += decided.events
+                    answer = Answer(tuple(decided.events))
+                    if cause is not None:
+                        reply = first_reply(now, cause, decided.events)
+                        rows[cause.rid] = row(
+                            cause, reply, wall, final=cause.rid not in now.commands
+                        )
+                        answer = Answer(tuple(decided.events), reply)
+                    for event in decided.events:
+                        if isinstance(event, CommandFinished):
+                            self._finalise(event, rows)
+            if future is not None:
+                answers.append((future, answer))
+        if events:
+            batch = Batch(
+                events,
+                wall,
+                orders=touched(now, events),
+                commands=tuple(rows.values()),
+                snapshot=now if now.seq - self._saved >= SNAPSHOT_EVERY else None,
+            )
+            try:
+                self.head = await self._store.append(batch)
+            except JournalFull as e:
+                await self._disk_is_full(messages, e)
+                return
+            if batch.snapshot is not None:
+                self._saved = now.seq
+        self._believe(now, events, rows)
+        for future, answer in answers:
+            if not future.done():
+                future.set_result(answer)
+        if events:
+            async with self._committed:
+                self._committed.notify_all()
+
+    def _finalise(self, finished: CommandFinished, rows: dict[Rid, StoredCommand]) -> None:
+        """Rewrite the stored reply of a command that is over: from now on it never changes."""
+        known = rows.get(finished.rid) or self._unfinished.get(finished.rid)
+        if known is not None:
+            reply = final_reply(known, finished)
+            rows[finished.rid] = replace(known, reply=encode(reply), final=True)
+
+    def _believe(
+        self, now: Snapshot, events: Sequence[Event], rows: Mapping[Rid, StoredCommand]
+    ) -> None:
+        """Take what is durable for true, tell those who wait for it, and carry it out."""
+        self.snapshot = now
+        for rid, stored in rows.items():
+            if not stored.final:
+                self._unfinished[rid] = stored
+                continue
+            self._unfinished.pop(rid, None)
+            for future in self._waiting.pop(rid, ()):
+                if not future.done():
+                    future.set_result(decode_reply(stored.reply))
+        self.act(events, now)
+
+    async def _disk_is_full(self, messages: Sequence[Message], why: JournalFull) -> None:
+        """Nothing was written: keep the reports, turn commands away, and record the halt.
+
+        The ballast makes room for the halt and for what the broker still says. When that is used
+        up too, reports wait in memory: the broker keeps them as well.
+        """
+        log.critical("journal_full", extra={"detail": str(why)})
+        self._backlog = [m for m in messages if m[1] is None]
+        if not self.disk_full:
+            self.disk_full = True
+            detail = f"the journal's disk is full: {why}"
+            self._backlog.insert(0, (HaltForDisk(full=True, detail=detail), None, None))
+        for command, cause, future in messages:
+            if cause is not None and future is not None and not future.done():
+                future.set_result(Answer(reply=self._unjournaled(command, cause)))
+        if not self._store.release_ballast():
+            await self._clock.sleep(1.0)
+
+    def _unjournaled(self, command: Command, cause: Cause) -> Reply:
+        """Answer a command while nothing can be written: orders can still be asked back."""
+        now = self.snapshot
+        if not isinstance(command, CancelOrders | Halt):
+            return disk_full_reply(cause, now)
+        decided = decide(now, command, self._moment(now), cause)
+        if isinstance(decided, Unavailable):
+            return unavailable_reply(decided, cause, now)
+        asked = [event for event in decided.events if isinstance(event, CancelRequested)]
+        log.critical("cancel_unjournaled", extra={"orders": [e.order_id for e in asked]})
+        self.act(asked, now)
+        return unjournaled_reply(cause, now, asked)
+
+
+def row(cause: Cause, reply: Reply, wall: datetime, *, final: bool) -> StoredCommand:
+    """Return what the journal keeps of a command and its answer."""
+    return StoredCommand(
+        cause.rid, cause.key, cause.op, cause.principal, cause.digest, encode(reply), final, wall
+    )
+
+
+def replayed(known: StoredCommand, cause: Cause) -> Reply:
+    """Return the stored reply to the same question, or a conflict when the arguments differ."""
+    if known.digest != cause.digest:
+        return conflict(known, cause)
+    return replace(decode_reply(known.reply), replayed=True)
+
+
+def touched(now: Snapshot, events: Sequence[Event]) -> tuple[Order, ...]:
+    """Return the orders that `events` changed, as they stand afterwards."""
+    orders: dict[OrderId, Order] = {}
+    for event in events:
+        if isinstance(event, CommandFinished):
+            orders.update((order.order_id, order) for order in event.orders)
+        elif order := now.orders.get(getattr(event, "order_id", "")):
+            orders[order.order_id] = order
+    return tuple(orders.values())

@@ -1,0 +1,50 @@
+"""The halt as a file: read at the last check, so that no older backup or stuck loop forgets it."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+NAME: Final = "halt"
+
+
+class HaltNote(msgspec.Struct, frozen=True):
+    """What the file says; `tm halt --offline` writes the same."""
+
+    scope: str = "account"
+    reason: str = "halt file"
+    actor: str = "operator"
+    at: datetime | None = None
+
+
+class HaltFile:
+    """The file `halt` in the state directory. That it exists is the halt."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / NAME
+
+    def exists(self) -> bool:
+        """Return whether trading is halted by file; unreadable counts as halted."""
+        try:
+            self._path.stat()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def read(self) -> HaltNote:
+        """Return what the file says; a file nobody understands is a halt all the same."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=HaltNote)
+        except (OSError, msgspec.MsgspecError):
+            return HaltNote()
+
+    def write(self, note: HaltNote) -> None:
+        """Write the file; OSError when that fails (the journal has the halt then)."""
+        self._path.write_bytes(msgspec.json.encode(note))
+
+    def remove(self) -> None:
+        """Take the file away."""
+        self._path.unlink(missing_ok=True)

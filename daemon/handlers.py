@@ -1,0 +1,304 @@
+"""One request in, one reply out: queries read the snapshot, commands go through the engine."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date, timedelta
+from hashlib import blake2b
+from typing import Any, Final, TypeVar, assert_never
+
+from msgspec.structs import replace
+from state.audit import audit
+from state.report import Period, report
+
+from control.protocol import (
+    Audit,
+    Await,
+    DryRun,
+    Events,
+    Exit,
+    Fault,
+    Fills,
+    Health,
+    Orders,
+    Ping,
+    Portfolio,
+    Question,
+    Reconcile,
+    Reply,
+    Report,
+    ShowConfig,
+    Status,
+    Verify,
+    decode_reply,
+    encode,
+)
+from control.request import Request
+from daemon.engine import Engine
+from daemon.principal import Principal
+from daemon.recovery import look_for_differences
+from daemon.replies import SAME_KEY, builtin, replayed
+from daemon.seams import Broker, BrokerUnavailable, Clock, Store
+from daemon.watch import Watch
+from state import answers, journal
+from state.command import Cause, ClientCommand, RecordReconciliation
+from state.order import request_id
+from state.planning import drafted, not_ready, unknown_symbols
+from state.record import StoredCommand
+from state.status import status
+
+T = TypeVar("T")
+
+LONGEST_WAIT: Final = 3600.0  # seconds a client may ask the daemon to wait
+
+
+class Handlers:
+    """Answers requests. Everything it needs of the world comes in here."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: Store,
+        broker: Broker,
+        clock: Clock,
+        watch: Watch,
+        *,
+        version: str,
+        configuration: Mapping[str, Any],
+        benchmark: Callable[[], Mapping[date, float]],
+    ) -> None:
+        self._engine, self._store, self._broker, self._clock = engine, store, broker, clock
+        self._watch, self._version = watch, version
+        self._configuration, self._benchmark = configuration, benchmark
+
+    async def handle(self, request: Request, principal: Principal) -> Reply:
+        """Answer `request` on behalf of `principal`."""
+        ask = request.ask
+        if isinstance(ask, ClientCommand | Reconcile):
+            return await self._command(request, ask, principal)
+        return await self._question(ask, request)
+
+    async def _question(self, ask: Question, request: Request) -> Reply:
+        now = self._engine.snapshot
+        match ask:
+            case Ping():
+                return self._say("ping", {"version": self._version, "pid": os.getpid()})
+            case Status():
+                return self._say("status", builtin(status(now, self._watch.status_facts())))
+            case Health():
+                return self._health()
+            case Portfolio():
+                return self._say("portfolio", builtin(answers.portfolio(now)))
+            case Orders(open_only, since, limit):
+                rows = await self._store.read(journal.orders, open_only, since, limit)
+                return self._say(
+                    "orders", {"orders": [builtin(answers.order(o, key)) for o, key in rows]}
+                )
+            case Fills(since, limit):
+                fills = await self._store.read(journal.fills, since, limit)
+                return self._say("fills", {"fills": [builtin(answers.fill(f)) for f in fills]})
+            case DryRun():
+                return self._dry_run(ask)
+            case Audit():
+                found = audit(now, await self._watch.audit_facts())
+                return self._say("audit", builtin(found))
+            case Report():
+                return await self._report(ask)
+            case Events():
+                return await self._events(ask)
+            case Verify():
+                checked = await self._store.read(journal.verify)
+                reply = self._say("verify", builtin(checked))
+                if checked.ok:
+                    return reply
+                error = Fault("JOURNAL_DAMAGED", checked.message, "stop trading; restore a backup")
+                return replace(reply, ok=False, status="damaged", exit=Exit.FINDINGS, error=error)
+            case ShowConfig():
+                return self._say("config show", dict(self._configuration))
+            case Await(id_):
+                return await self._await(id_, request.wait)
+            case Reconcile():
+                raise TypeError("a reconciliation is journaled, so it comes as a command")
+            case _:
+                assert_never(ask)
+
+    def _say(self, command: str, data: Any) -> Reply:
+        """Return a plain answer from the snapshot as it is now."""
+        now = self._engine.snapshot
+        return Reply(
+            command,
+            True,
+            "completed",
+            Exit.DONE,
+            now.closed_at or now.at,
+            self._engine.head.seq,
+            data,
+        )
+
+    def _health(self) -> Reply:
+        """Return the verdict: ready, not ready yet, or something that needs a human."""
+        verdict = self._watch.health()
+        reply = self._say("health", builtin(verdict))
+        if verdict.verdict == "healthy":
+            return reply
+        exit_ = Exit.NOT_READY if verdict.verdict == "not ready" else Exit.FINDINGS
+        error = Fault(
+            "NOT_READY" if exit_ is Exit.NOT_READY else "UNHEALTHY",
+            "; ".join(verdict.reasons),
+            "`tm status` shows the whole",
+        )
+        return replace(reply, ok=False, status=verdict.verdict, exit=exit_, error=error)
+
+    def _dry_run(self, ask: DryRun) -> Reply:
+        """Return what a rebalance would do. Nothing is stored and nobody is told."""
+        now = self._engine.snapshot
+        if unavailable := unknown_symbols(now, ask.only) or not_ready(now):
+            exit_ = Exit.INVALID if unavailable.kind == "invalid" else Exit.NOT_READY
+            error = Fault(unavailable.code, unavailable.message, unavailable.hint)
+            return Reply(
+                "rebalance", False, unavailable.kind, exit_, now.closed_at, now.seq, error=error
+            )
+        plan = drafted(now, self._engine.moment(), f"dry-run {now.seq}", ask.only)
+        reply = self._say("rebalance", builtin(answers.plan(plan)) | {"dry_run": True})
+        if plan.lines:
+            return replace(reply, status="planned")
+        note = Fault("AT_TARGET", "every position is within its band of its target")
+        return replace(reply, status="skipped", exit=Exit.NOTHING, error=note)
+
+    async def _report(self, ask: Report) -> Reply:
+        """Return the report over a period, computed beside the writer."""
+        end = self._engine.snapshot.session
+        if end is None:
+            error = Fault("NO_PRICES", "no bar has closed yet, so there is nothing to report")
+            return Reply("report", False, "not_ready", Exit.NOT_READY, error=error)
+        try:
+            period = Period.named(ask.period, ask.start, ask.end, end)
+        except ValueError as e:
+            return Reply("report", False, "invalid", Exit.INVALID, error=Fault("PERIOD", str(e)))
+        made = await self._store.read(report_from, period, self._benchmark())
+        return replace(self._say("report", builtin(made)), warnings=tuple(made.warnings))
+
+    async def _events(self, ask: Events) -> Reply:
+        """Return journal records after a sequence number, waiting a while for the first."""
+        if ask.wait > 0 and self._engine.head.seq <= ask.since:
+            await within(self._engine.beyond(ask.since), ask.wait)
+        records = await self._store.read(journal.recorded, ask.since, min(ask.limit, 1000))
+        return self._say(
+            "events",
+            {
+                "events": [
+                    {"seq": r.seq, "wall": builtin(r.wall), **builtin(r.event)} for r in records
+                ],
+                "head": {"seq": self._engine.head.seq, "hash": self._engine.head.hash.hex()},
+            },
+        )
+
+    async def _await(self, id_: str, wait: float) -> Reply:
+        """Return the reply to a command, by key or id, once it is over."""
+        stored = await self._stored(id_) or await self._stored(id_, is_key=True)
+        if stored is None:
+            error = Fault(
+                "COMMAND_NOT_FOUND",
+                f"no command has the key or the id {id_!r}",
+                "it never reached the daemon: send it again with the same key",
+            )
+            return Reply("wait", False, "not_found", Exit.NOT_FOUND, error=error)
+        first = replace(decode_reply(stored.reply), replayed=True)
+        return await self._until_final(first, wait)
+
+    async def _stored(self, id_: str, *, is_key: bool = False) -> StoredCommand | None:
+        rid = request_id(id_) if is_key else id_
+        return (await self._store.commands([rid])).get(rid)
+
+    async def _command(
+        self, request: Request, ask: ClientCommand | Reconcile, principal: Principal
+    ) -> Reply:
+        """Take a command: once per key, whoever asks and however often."""
+        if request.key is None:
+            error = Fault("NO_KEY", "a command needs an idempotency key", "say --key KEY")
+            return Reply(op_of(ask), False, "invalid", Exit.INVALID, error=error)
+        cause = Cause(
+            request_id(request.key), request.key, op_of(ask), principal.name, digest_of(ask)
+        )
+        if (late := self._too_late(request)) is not None:
+            known = await self._stored(cause.rid)
+            return replayed(known, cause) if known else late
+        if isinstance(ask, Reconcile):
+            return await self._reconcile(cause)
+        reply = await self._engine.ask(ask, cause)
+        return await self._until_final(reply, request.wait)
+
+    def _too_late(self, request: Request) -> Reply | None:
+        """Return a refusal to a run that starts too long after it was meant to."""
+        if request.scheduled_for is None or request.max_lateness is None:
+            return None
+        late = self._clock.wall() - request.scheduled_for
+        if late <= timedelta(seconds=request.max_lateness):
+            return None
+        error = Fault(
+            "TOO_LATE",
+            f"the run was scheduled for {request.scheduled_for.isoformat()}, {late} ago, "
+            f"and may be at most {request.max_lateness:g} s late",
+            "nothing was done; the next scheduled run decides anew",
+        )
+        return Reply(
+            op_of(request.ask), True, "skipped", Exit.NOTHING, error=error, key=request.key
+        )
+
+    async def _reconcile(self, cause: Cause) -> Reply:
+        """Compare the books with the broker's, and journal the outcome under the client's key."""
+        if known := await self._stored(cause.rid):
+            return replayed(known, cause)
+        try:
+            found, cash = await look_for_differences(self._engine, self._broker)
+        except BrokerUnavailable as e:
+            error = Fault("BROKER_UNAVAILABLE", str(e), f"see `tm status`; {SAME_KEY}")
+            return Reply(
+                "reconcile", False, "not_ready", Exit.NOT_READY, error=error, key=cause.key
+            )
+        answer = await self._engine.tell(RecordReconciliation(found, broker_cash=cash), cause)
+        if answer.reply is None:
+            raise RuntimeError("the engine gave no reply to a reconciliation")
+        return answer.reply
+
+    async def _until_final(self, reply: Reply, wait: float) -> Reply:
+        """Return the final reply when it comes within `wait` seconds, else what is known so far."""
+        rid = reply.command_id
+        if reply.status != "accepted" or wait <= 0 or rid is None:
+            return reply
+        if not self._engine.in_flight(rid):
+            stored = await self._stored(rid)
+            return replace(decode_reply(stored.reply), replayed=reply.replayed) if stored else reply
+        final = await within(self._engine.finished(rid), min(wait, LONGEST_WAIT))
+        if final is not None:
+            return replace(final, replayed=reply.replayed)
+        error = Fault(
+            "PENDING",
+            f"its orders were not final within {wait:g} s",
+            f"ask again with the same key, or `tm wait {rid}`",
+        )
+        return replace(reply, ok=False, status="pending", exit=Exit.PENDING, error=error)
+
+
+async def within(result: Awaitable[T], seconds: float) -> "T | None":
+    """Return a result that comes in time, else None."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await result
+    except TimeoutError:
+        return None
+
+
+def op_of(ask: object) -> str:
+    """Return a request's name on the wire."""
+    return str(type(ask).__struct_config__.tag)  # type: ignore[attr-defined]
+
+
+def digest_of(ask: object) -> str:
+    """Return the hash of a command's canonical encoding: same arguments, same digest."""
+    return blake2b(encode(ask), digest_size=16).hexdigest()
+
+
+def report_from(db: Any, period: Period, benchmark: Mapping[date, float]) -> Any:
+    """Return the report over a period, from a reader's connection."""
+    return report(journal.recorded(db, 0, None), period, benchmark)

@@ -1,0 +1,83 @@
+"""The only place that sends orders: claim durably, look once more, send with no await between."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from daemon.engine import Engine
+from daemon.seams import Broker
+from state.command import Claim, RecordStatus, ReportKind
+from state.order import Order, Status
+
+log = logging.getLogger(__name__)
+
+
+class Sender:
+    """Takes pending orders to the broker. `gate` is closed while the books are compared."""
+
+    def __init__(self, engine: Engine, broker: Broker, stopped: Callable[[], bool]) -> None:
+        self._engine, self._broker, self._stopped = engine, broker, stopped
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._floor: int | None = None  # the gate is closed until recovery says where ids begin
+
+    def open(self, floor: int) -> None:
+        """Open the gate; broker order ids below `floor` were used by somebody."""
+        self._floor = floor
+        self.wake()
+
+    def close(self) -> None:
+        """Close the gate: nothing is claimed or sent until recovery opens it."""
+        self._floor = None
+
+    def wake(self) -> None:
+        """Look for pending orders soon."""
+        self._idle.clear()
+        self._wake.set()
+
+    async def flushed(self) -> None:
+        """Return once every order that could be sent was sent."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Send what is pending, whenever there is something, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._floor is not None and (pending := self._pending()):
+                await self._send(pending, self._floor)
+            if not self._wake.is_set():
+                self._idle.set()
+
+    def _pending(self) -> tuple[Order, ...]:
+        now = self._engine.snapshot
+        if not now.reconciled or not self._broker.connected:
+            return ()
+        return tuple(o for o in now.orders.values() if o.status is Status.PENDING)
+
+    async def _send(self, pending: tuple[Order, ...], floor: int) -> None:
+        """Claim orders in one transaction, then send each; from here on they are in doubt."""
+        await self._engine.tell(Claim(tuple(o.order_id for o in pending), floor))
+        for claimed in pending:
+            order = self._engine.snapshot.orders.get(claimed.order_id)
+            if order is None or order.status is not Status.SENDING:
+                continue
+            if why := self._last_check(order):
+                log.warning("order_not_sent", extra={"order_id": order.order_id, "why": why})
+                self._engine.report(RecordStatus(order.order_id, ReportKind.NOT_SEEN, reason=why))
+            else:
+                self._broker.place(order)
+
+    def _last_check(self, order: Order) -> str:
+        """Return why an order must not go after all; read with no await before the send."""
+        now = self._engine.snapshot
+        if order.source != "flatten" and (halting := now.halting(order.symbol)):
+            return f"halted: {halting.reason}"
+        if order.source != "flatten" and self._stopped():
+            return "halted by the halt file"
+        if self._floor is None or not self._broker.connected:
+            return "the broker's connection closed"
+        if order.symbol not in now.marks:
+            return "there is no price"
+        return ""

@@ -1,0 +1,137 @@
+"""Bar to target to order: what happens at each close, in the order in which it must."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from hashlib import blake2b
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daemon.engine import Answer, Engine
+from daemon.seams import Broker
+from daemon.sender import Sender
+from state.command import Cause, CloseBars, Rebalance
+from state.instrument import Symbol
+from state.order import request_id
+from state.quote import Close
+
+AHEAD: Final = 64  # closes on their way into the journal, while nothing depends on them
+
+Propose = Callable[[NDArray[np.float64], NDArray[np.float64]], Mapping[Symbol, float] | None]
+
+log = logging.getLogger(__name__)
+
+
+class Closes:
+    """The last `window` closes of each symbol, (T, N), oldest first; NaN where one is missing."""
+
+    def __init__(self, symbols: Sequence[Symbol], window: int) -> None:
+        self.symbols = tuple(symbols)
+        self._column = {symbol: n for n, symbol in enumerate(self.symbols)}
+        self._rows = np.full((4 * window, len(self.symbols)), np.nan)
+        self._window, self._end = window, 0
+
+    def append(self, close: Close) -> None:
+        """Take one more close in."""
+        if self._end == len(self._rows):
+            self._rows[: self._window] = self._rows[-self._window :]
+            self._end = self._window
+        row = self._rows[self._end]
+        row[:] = np.nan
+        for bar in close.bars:
+            if (n := self._column.get(bar.symbol)) is not None:
+                row[n] = float(bar.close)
+        self._end += 1
+
+    def extend(self, rows: NDArray[np.float64]) -> None:
+        """Take closes (T, N) from before the start in."""
+        kept = rows[-self._window :]
+        self._rows[: len(kept)] = kept
+        self._end = len(kept)
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """Return what is known, (T, N) with T at most the window."""
+        return self._rows[max(0, self._end - self._window) : self._end]
+
+
+class Trader:
+    """Carries each close through broker, strategy and engine, and rebalances when it is due."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        broker: Broker,
+        sender: Sender,
+        closes: Closes,
+        propose: Propose,
+        *,
+        strategy: str,
+        account: str,
+        due: Callable[[date], bool] | None,
+    ) -> None:
+        self._engine, self._broker, self._sender = engine, broker, sender
+        self._closes, self._propose = closes, propose
+        self._strategy, self._account, self._due = strategy, account, due
+        self._ahead: deque[asyncio.Future[Answer]] = deque()
+
+    async def on_close(self, close: Close) -> None:
+        """Let the broker fill by `close`, mark the book, and trade when a rebalance is due.
+
+        While no order is open nothing depends on the journal's answer, so closes may be a little
+        ahead of it; with open orders each step waits for the one before.
+        """
+        if self._engine.snapshot.open_orders:
+            await self.caught_up()
+            await self._sender.flushed()
+        await self._broker.on_close(close)
+        self._closes.append(close)
+        due = self._due is not None and self._due(close.session)
+        if due or self._engine.snapshot.open_orders:
+            await self.caught_up()
+        targets = None
+        if due or self._due is None:
+            targets = self._targets(close)
+        command = CloseBars(close.at, close.session, close.bars, targets, self._strategy)
+        self._ahead.append(self._engine.send(command))
+        if due:
+            await self.caught_up()
+            await self._rebalance(close.session)
+        elif len(self._ahead) >= AHEAD:
+            await self._ahead.popleft()
+
+    async def caught_up(self) -> None:
+        """Return once every close so far, and what the broker said by it, is durable."""
+        while self._ahead:
+            await self._ahead.popleft()
+        await self._engine.settled()
+
+    def _targets(self, close: Close) -> dict[Symbol, float] | None:
+        """Return what the strategy wants; when it fails there are no new targets, and an alarm."""
+        ledger = self._engine.snapshot.ledger
+        prices = self._closes.matrix[-1]
+        held = np.array([float(ledger.held(symbol)) for symbol in self._closes.symbols])
+        values = np.where(held != 0.0, held * prices, 0.0)
+        equity = float(ledger.cash) + float(np.nansum(values))
+        weights = values / equity if equity > 0 else np.zeros_like(values)
+        try:
+            targets = self._propose(self._closes.matrix, np.nan_to_num(weights))
+        except Exception:
+            log.exception("strategy_failed", extra={"session": close.session.isoformat()})
+            return None
+        return None if targets is None else dict(targets)
+
+    async def _rebalance(self, session: date) -> None:
+        """Rebalance by the clock, once a session whatever happens: the key says which."""
+        key = f"auto|{self._account}|{session.isoformat()}|rebalance"
+        digest = blake2b(b"auto-rebalance", digest_size=16).hexdigest()
+        answer = await self._engine.tell(
+            Rebalance(), Cause(request_id(key), key, "rebalance", "trader", digest)
+        )
+        if answer.reply is not None and answer.reply.error is not None:
+            fault = answer.reply.error
+            log.info("rebalance", extra={"session": session.isoformat(), "code": fault.code})

@@ -1,0 +1,196 @@
+"""Deciding what the broker says: executions and states of orders, cash, and whether books agree."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Final, Literal
+
+from state.command import (
+    AcceptDifference,
+    MoveCash,
+    RecordFill,
+    RecordReconciliation,
+    RecordStatus,
+    ReportKind,
+)
+from state.denial import Code
+from state.event import (
+    CashMoved,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderLost,
+    OrderNotPlaced,
+    OrderRejected,
+    PositionAdjusted,
+    Reconciled,
+    ReconcileStarted,
+)
+from state.halting import stop_trading
+from state.instrument import ZERO, AmountOutOfRange, money
+from state.order import TRANSITIONS, Order, Trigger
+from state.unfolding import Unfolding
+
+CASH_KINDS: Final[Mapping[str, Literal["deposit", "withdraw", "dividend", "adjustment"]]] = {
+    "deposit": "deposit",
+    "withdrawal": "withdraw",
+    "dividend": "dividend",
+    "adjustment": "adjustment",
+}
+
+TRIGGERS = {
+    ReportKind.ACCEPTED: Trigger.ACCEPT,
+    ReportKind.CANCELLED: Trigger.CANCEL,
+    ReportKind.REJECTED: Trigger.REJECT,
+    ReportKind.LOST: Trigger.LOSE,
+    ReportKind.NOT_SEEN: Trigger.NOT_SEEN,
+}
+
+
+def record_status(course: Unfolding, said: RecordStatus) -> None:
+    """Book what the broker says of an order; repeats and what no longer matters change nothing."""
+    order = course.now.orders.get(said.order_id)
+    if order is None:
+        return
+    reported = said.filled if said.filled is not None else order.reported
+    following = TRANSITIONS.get((order.status, TRIGGERS[said.kind]))
+    news = reported > order.reported or (said.broker_id or order.broker_id) != order.broker_id
+    if following is None or (following is order.status and not news):
+        return
+    at = course.moment.at
+    match said.kind:
+        case ReportKind.ACCEPTED:
+            course.note(OrderAccepted(order.order_id, said.broker_id, reported, at))
+        case ReportKind.CANCELLED:
+            course.note(OrderCancelled(order.order_id, reported, said.reason, at))
+        case ReportKind.REJECTED:
+            course.note(OrderRejected(order.order_id, reported, said.reason, at))
+        case ReportKind.LOST:
+            course.note(OrderLost(order.order_id, said.reason, at))
+        case ReportKind.NOT_SEEN:
+            course.note(OrderNotPlaced(order.order_id, at))
+
+
+def record_fill(course: Unfolding, said: RecordFill) -> None:
+    """Book one execution, once. More than was ordered is booked too, and halts."""
+    now = course.now
+    if said.execution_id in now.executions:
+        return
+    course.note(
+        OrderFilled(
+            said.execution_id,
+            said.order_id,
+            said.symbol,
+            said.quantity,
+            said.price,
+            said.fee,
+            said.at,
+            course.moment.at,
+        )
+    )
+    order = course.now.orders.get(said.order_id)
+    if order is not None and overfilled(order, said.quantity) and not course.now.halting():
+        stop_trading(
+            course,
+            "account",
+            f"the broker filled {order.filled} of order {order.order_id} for {order.quantity}",
+            "OVERFILLED",
+            "risk",
+        )
+
+
+def overfilled(order: Order, quantity: Decimal) -> bool:
+    """Return whether an execution went past what was ordered, or the other way."""
+    return order.filled > abs(order.quantity) or quantity * order.quantity < ZERO
+
+
+def move_cash(course: Unfolding, command: MoveCash) -> None:
+    """Book a deposit, a withdrawal or a dividend on paper; live, cash moves at the broker."""
+    now = course.now
+    if now.start is not None and now.start.mode == "live":
+        course.deny(
+            Code.NOT_PAPER,
+            "cash of a live account moves at the broker, not here",
+            hint="after it moved, `tm reconcile accept --as deposit` explains it",
+        )
+        return
+    try:
+        amount = money(command.amount)
+    except AmountOutOfRange as e:
+        course.deny(Code.INVALID_QUANTITY, str(e), subject="cash", value=command.amount)
+        return
+    if amount <= 0:
+        course.deny(
+            Code.INVALID_QUANTITY,
+            f"the amount is {command.amount}, and has to be above 0",
+            subject="cash",
+            value=command.amount,
+            limit=0,
+            hint="say `tm cash withdraw AMOUNT` to take money out",
+        )
+        return
+    if command.kind == "withdraw" and amount > now.ledger.cash:
+        course.deny(
+            Code.INSUFFICIENT_CASH,
+            f"a withdrawal of {amount} exceeds the cash of {now.ledger.cash}",
+            subject="cash",
+            value=amount,
+            limit=now.ledger.cash,
+            hint="sell first, or withdraw less",
+        )
+        return
+    signed = -amount if command.kind == "withdraw" else amount
+    by = f"by {course.actor}"
+    course.note(CashMoved(command.kind, signed, by, course.moment.at, ref=course.rid))
+
+
+def record_reconciliation(course: Unfolding, found: RecordReconciliation) -> None:
+    """Book the outcome of a comparison. A difference halts; the first adopts the broker's cash."""
+    at = course.moment.at
+    if found.looked:
+        return
+    if found.started:
+        course.note(ReconcileStarted(at))
+        return
+    if not course.now.funded and found.broker_cash is not None:
+        course.note(CashMoved("initial", found.broker_cash, "the broker's cash", at))
+    known = course.now.differences
+    if course.now.reconciled and not found.differences:
+        return
+    course.note(Reconciled(found.differences, at))
+    if found.differences and found.differences != known and not course.now.halting():
+        shown = "; ".join(
+            f"{d.subject} ours {d.ours}, broker {d.broker}" for d in found.differences
+        )
+        stop_trading(
+            course, "account", f"the books differ: {shown}", Code.RECONCILE_PENDING, "reconcile"
+        )
+
+
+def accept_difference(course: Unfolding, command: AcceptDifference) -> None:
+    """Book the differences found as what somebody says they are."""
+    differences = course.now.differences
+    if not differences:
+        course.skip("NO_DIFFERENCE", "the books agree, so there is nothing to accept")
+        return
+    sign = {"deposit": 1, "dividend": 1, "withdrawal": -1}.get(command.kind)
+    for found in differences:
+        gap = found.broker - found.ours
+        if sign is not None and (found.subject != "cash" or gap * sign < 0):
+            course.deny(
+                Code.KIND_MISMATCH,
+                f"{found.subject} differs by {gap}, which is no {command.kind}",
+                subject=found.subject,
+                value=gap,
+                limit=command.kind,
+                hint="say --as adjustment, or explain the cash first",
+            )
+            return
+    at = course.moment.at
+    for found in differences:
+        gap = found.broker - found.ours
+        if found.subject == "cash":
+            course.note(CashMoved(CASH_KINDS[command.kind], gap, command.reason, at))
+        else:
+            price = course.now.price(found.subject) or ZERO
+            course.note(PositionAdjusted(found.subject, gap, price, command.reason, at))
+    course.note(Reconciled((), at))

@@ -1,0 +1,128 @@
+"""Command in, events out. Nothing here reads a clock, a socket or a disk."""
+
+from typing import assert_never
+
+from state.booking import (
+    accept_difference,
+    move_cash,
+    record_fill,
+    record_reconciliation,
+    record_status,
+)
+from state.command import (
+    AcceptDifference,
+    ApprovePlan,
+    CancelOrders,
+    Cause,
+    Claim,
+    CloseBars,
+    Command,
+    ExecutePlan,
+    Halt,
+    HaltForDisk,
+    MakePlan,
+    MoveCash,
+    Rebalance,
+    RecordFill,
+    RecordReconciliation,
+    RecordStart,
+    RecordStatus,
+    RejectPlan,
+    Resume,
+    Shutdown,
+    SubmitOrder,
+)
+from state.event import (
+    CommandFinished,
+    CommandReceived,
+    OrderCancelled,
+    OrderFilled,
+    OrderNotPlaced,
+    OrderRejected,
+    OrderStopped,
+    ShutdownRequested,
+    Started,
+)
+from state.halting import halt, halt_for_disk, resume
+from state.marking import close_bars
+from state.moment import Moment
+from state.planning import execute_plan, judge_plan, make_plan, rebalance
+from state.snapshot import Snapshot
+from state.trading import cancel_orders, claim, submit_order
+from state.unfolding import Unavailable, Unfolding
+
+Decided = Unfolding | Unavailable
+
+ENDINGS = (OrderCancelled, OrderFilled, OrderNotPlaced, OrderRejected, OrderStopped)
+
+
+def decide(now: Snapshot, command: Command, moment: Moment, cause: Cause | None = None) -> Decided:
+    """Return what `command` causes, or why it can't be answered now (then nothing is written).
+
+    A client's command needs a `cause`: its order ids are made of it.
+    """
+    course = Unfolding(now, moment, cause)
+    if cause is not None:
+        course.note(
+            CommandReceived(
+                cause.rid, cause.key, cause.op, cause.principal, cause.digest, moment.at
+            )
+        )
+    if unavailable := unfold(course, command):
+        return unavailable
+    finish(course)
+    return course
+
+
+def unfold(course: Unfolding, command: Command) -> Unavailable | None:
+    """Let `command` cause its events, one case each."""
+    match command:
+        case Rebalance():
+            return rebalance(course, command)
+        case MakePlan():
+            return make_plan(course, command)
+        case ApprovePlan() | RejectPlan():
+            return judge_plan(course, command)
+        case ExecutePlan():
+            return execute_plan(course, command)
+        case CancelOrders():
+            return cancel_orders(course, command)
+        case Halt():
+            return halt(course, command)
+        case CloseBars():
+            close_bars(course, command)
+        case RecordFill():
+            record_fill(course, command)
+        case RecordStatus():
+            record_status(course, command)
+        case Claim():
+            claim(course, command)
+        case SubmitOrder():
+            submit_order(course, command)
+        case Resume():
+            resume(course, command)
+        case MoveCash():
+            move_cash(course, command)
+        case RecordReconciliation():
+            record_reconciliation(course, command)
+        case AcceptDifference():
+            accept_difference(course, command)
+        case HaltForDisk():
+            halt_for_disk(course, command)
+        case RecordStart(start):
+            course.note(Started(start, course.moment.at))
+        case Shutdown():
+            course.note(ShutdownRequested(course.actor, course.moment.at))
+        case _:
+            assert_never(command)
+    return None
+
+
+def finish(course: Unfolding) -> None:
+    """Note which commands are over: those whose every order is final and owes no executions."""
+    ended = {e.order_id for e in course.events if isinstance(e, ENDINGS)}
+    rids = {o.rid for order_id in sorted(ended) if (o := course.now.orders.get(order_id))}
+    for rid in sorted(rids & course.now.commands.keys()):
+        orders = tuple(course.now.orders[order_id] for order_id in course.now.commands[rid])
+        if not any(order.open or order.working for order in orders):
+            course.note(CommandFinished(rid, orders, course.moment.at))

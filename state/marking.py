@@ -1,0 +1,69 @@
+"""Deciding a close: mark the book, look at the losses, and let the session's unsent orders go."""
+
+from state.command import CloseBars
+from state.denial import Code
+from state.event import BarsClosed, OrderStopped
+from state.halting import stop_trading
+from state.instrument import ZERO, amount
+from state.order import Status
+from state.unfolding import Unfolding
+
+
+def close_bars(course: Unfolding, command: CloseBars) -> None:
+    """Book a close. A close that is not later than the last one is dropped: feeds may repeat."""
+    now = course.now
+    if now.closed_at is not None and command.at <= now.closed_at:
+        return
+    for order in now.open_orders:
+        if order.status is Status.PENDING and order.session <= command.session:
+            course.note(
+                OrderStopped(
+                    order.order_id, "expired", f"session {order.session} is over", command.at
+                )
+            )
+    closes = {bar.symbol: bar.close for bar in command.bars}
+    values = []
+    for symbol, held in now.ledger.positions.items():
+        if held.quantity:
+            price = closes[symbol] if symbol in closes else now.marks[symbol].price
+            values.append(amount(held.quantity, price))
+    net, gross = sum(values, ZERO), sum(map(abs, values), ZERO)
+    equity = now.ledger.cash + net
+    course.note(
+        BarsClosed(
+            command.at,
+            command.session,
+            command.bars,
+            equity,
+            now.ledger.cash,
+            float(gross / equity) if equity > 0 else 0.0,
+            float(net / equity) if equity > 0 else 0.0,
+            command.targets,
+            command.strategy,
+        )
+    )
+    watch_losses(course)
+
+
+def watch_losses(course: Unfolding) -> None:
+    """Halt the account when the drawdown or the day's loss has reached its limit."""
+    now = course.now
+    if now.start is None or now.halting() is not None:
+        return
+    limits = now.start.limits
+    if now.drawdown >= limits.max_drawdown and now.drawdown > 0:
+        stop_trading(
+            course,
+            "account",
+            f"drawdown {now.drawdown:.2%} reached the limit {limits.max_drawdown:.2%}",
+            Code.DRAWDOWN,
+            "risk",
+        )
+    elif now.day_loss >= limits.max_day_loss and now.day_loss > 0:
+        stop_trading(
+            course,
+            "account",
+            f"the day's loss {now.day_loss:.2%} reached the limit {limits.max_day_loss:.2%}",
+            Code.DAY_LOSS,
+            "risk",
+        )

@@ -1,0 +1,303 @@
+"""Deciding plans: compute, store, judge, execute; a rebalance is a plan executed at once."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from hashlib import blake2b
+
+import msgspec
+
+from state.command import ApprovePlan, Cause, ExecutePlan, MakePlan, Rebalance, RejectPlan
+from state.denial import Code, Denial
+from state.duration import duration
+from state.event import (
+    PlanApproved,
+    PlanExecuted,
+    PlanMade,
+    PlanRejected,
+    TurnoverExempted,
+)
+from state.instrument import ZERO, Symbol, ratio
+from state.moment import Moment
+from state.order import request_id
+from state.plan import Plan, PlanId, PlanLine, PlanState
+from state.rebalance import lines
+from state.settings import Execution
+from state.snapshot import Snapshot
+from state.trading import no_session, submit
+from state.unfolding import Unavailable, Unfolding
+
+FOREVER = timedelta(days=3650)
+
+
+def not_ready(now: Snapshot) -> Unavailable | None:
+    """Return why no plan can be computed yet, or None."""
+    if now.start is None or not now.bars:
+        return Unavailable(
+            "not_ready",
+            "NO_PRICES",
+            "no bar has closed yet, so there is no price to plan with",
+            "wait for the feed; see `tm status`",
+        )
+    if now.targets is None:
+        return Unavailable(
+            "not_ready",
+            Code.NO_TARGETS,
+            "the strategy has not proposed targets yet",
+            "it needs enough closes first, or it failed: see `tm status` and the daemon's log",
+        )
+    if unknown := [s for s, p in now.ledger.positions.items() if p.quantity and s not in now.marks]:
+        return Unavailable(
+            "not_ready",
+            Code.NO_PRICE,
+            f"there is no price of {', '.join(unknown)}, which is held",
+            "add it to the price feed",
+        )
+    return None
+
+
+def unknown_symbols(now: Snapshot, only: Sequence[Symbol]) -> Unavailable | None:
+    """Return which of the symbols asked for are not in the universe."""
+    unknown = [symbol for symbol in only if symbol not in now.instruments]
+    if not unknown:
+        return None
+    return Unavailable(
+        "invalid",
+        Code.UNKNOWN_SYMBOL,
+        f"{', '.join(unknown)}: not in the universe",
+        "`tm portfolio` and `tm config show` list what is",
+    )
+
+
+def drafted(
+    now: Snapshot, moment: Moment, name: str, only: Sequence[Symbol], ttl: float | None = None
+) -> Plan:
+    """Return the plan that would bring the book to its targets, judged by the gate line by line."""
+    trades = trades_to_target(now, only)
+    trial = Unfolding(now, moment, Cause(request_id(name), name, "plan", "plan", ""))
+    return written(now, moment, name, trades, submit_lines(trial, trades), ttl)
+
+
+def trades_to_target(now: Snapshot, only: Sequence[Symbol]) -> tuple[PlanLine, ...]:
+    """Return the trades that bring the book to its targets."""
+    if now.start is None or now.targets is None:
+        raise ValueError("a plan needs a started daemon and targets; ask not_ready first")
+    return lines(now, now.targets, now.start.execution, now.start.limits, only)
+
+
+def written(
+    now: Snapshot,
+    moment: Moment,
+    name: str,
+    trades: tuple[PlanLine, ...],
+    denied: tuple[Denial, ...],
+    ttl: float | None = None,
+) -> Plan:
+    """Return a plan of `trades`, bound to the book and the prices of `now`."""
+    plan_id = name[:12].lower()
+    equity = now.equity
+    execution = now.start.execution if now.start else Execution()
+    return Plan(
+        plan_id=plan_id,
+        hash=digest(plan_id, trades),
+        made_at=moment.wall,
+        as_of=now.closed_at or moment.at,
+        expires_at=moment.wall + time_to_live(execution, ttl),
+        bars=now.bars,
+        equity=equity,
+        turnover=ratio(sum((line.notional for line in trades), ZERO), equity) if equity else 0.0,
+        cost=sum((line.cost for line in trades), ZERO),
+        lines=trades,
+        denied=denied,
+        held={s: p.quantity for s, p in now.ledger.positions.items() if p.quantity},
+    )
+
+
+def time_to_live(execution: Execution, ttl: float | None) -> timedelta:
+    """Return how long a plan may wait for its execution, ten years at most."""
+    asked = duration(execution.plan_ttl) if ttl is None else timedelta(seconds=ttl)
+    return min(asked, FOREVER)
+
+
+def digest(plan_id: PlanId, trades: Sequence[PlanLine]) -> str:
+    """Return the hash of what a plan would do; approving it means approving exactly this."""
+    body = msgspec.json.encode((plan_id, trades), order="deterministic")
+    return blake2b(body, digest_size=16).hexdigest()
+
+
+def submit_lines(course: Unfolding, trades: Sequence[PlanLine]) -> tuple[Denial, ...]:
+    """Submit a plan's trades in their order, sells first; return what the gate denied."""
+    now = course.now
+    if trades and not now.invested and now.day is not None and not now.day.exempt:
+        course.note(TurnoverExempted(now.day.session, course.moment.at))
+    denials = (submit(course, t.symbol, t.quantity, None, "rebalance") for t in trades)
+    return tuple(denial for denial in denials if denial is not None)
+
+
+def make_plan(course: Unfolding, command: MakePlan) -> Unavailable | None:
+    """Compute a rebalance and store it, even while halted: it shows what would be denied."""
+    now = course.now
+    if unavailable := unknown_symbols(now, command.only) or not_ready(now):
+        return unavailable
+    plan = drafted(now, course.moment, course.rid, command.only, command.ttl)
+    course.note(PlanMade(plan, course.moment.at))
+    return None
+
+
+def judge_plan(course: Unfolding, command: ApprovePlan | RejectPlan) -> Unavailable | None:
+    """Note a named human's word on a plan, while it still matters."""
+    plan = course.now.plans.get(command.plan_id)
+    if plan is None:
+        return unknown_plan(command.plan_id)
+    if refusal := stale(course, plan):
+        course.refuse(refusal)
+    elif isinstance(command, ApprovePlan):
+        course.note(PlanApproved(plan.plan_id, course.actor, course.moment.at))
+    else:
+        course.note(PlanRejected(plan.plan_id, course.actor, course.moment.at))
+    return None
+
+
+def unknown_plan(plan_id: PlanId) -> Unavailable:
+    """Say that there is no such plan."""
+    return Unavailable(
+        "not_found",
+        "PLAN_NOT_FOUND",
+        f"there is no plan {plan_id!r}",
+        "make one with `tm plan`; only the latest are kept",
+    )
+
+
+def stale(course: Unfolding, plan: Plan) -> Denial | None:
+    """Return why a plan can't be executed any more, or None while it can."""
+    now, moment = course.now, course.moment
+    anew = "make a new one with `tm plan`"
+    if plan.state is PlanState.EXECUTED:
+        return Denial(Code.PLAN_EXECUTED, plan.plan_id, message="the plan was executed", hint=anew)
+    if plan.state is PlanState.REJECTED:
+        return Denial(
+            Code.PLAN_REJECTED, plan.plan_id, message=f"{plan.by} rejected the plan", hint=anew
+        )
+    if moment.wall >= plan.expires_at or (now.replaying and now.bars != plan.bars):
+        return Denial(
+            Code.PLAN_EXPIRED,
+            plan.plan_id,
+            value=moment.wall.isoformat(),
+            limit=plan.expires_at.isoformat(),
+            message="the plan expired: a bar has closed since"
+            if moment.wall < plan.expires_at
+            else f"the plan expired at {plan.expires_at:%H:%M:%S} UTC",
+            hint=anew,
+        )
+    return None
+
+
+def execute_plan(course: Unfolding, command: ExecutePlan) -> Unavailable | None:
+    """Submit exactly the orders of a plan, or refuse."""
+    now = course.now
+    plan = now.plans.get(command.plan_id)
+    if plan is None:
+        return unknown_plan(command.plan_id)
+    if refusal := stale(course, plan) or changed(now, plan) or halted(now):
+        course.refuse(refusal)
+        return None
+    if command.require_approval and plan.state is not PlanState.APPROVED:
+        return Unavailable(
+            "not_ready",
+            Code.APPROVAL_MISSING,
+            f"plan {plan.plan_id} is not approved yet",
+            f"somebody has to say `tm approve {plan.plan_id}`",
+        )
+    if not no_session(course):
+        carry_out(course, plan)
+    return None
+
+
+def carry_out(course: Unfolding, plan: Plan) -> None:
+    """Submit a plan's lines."""
+    if plan.lines:
+        executed(course, plan, submit_lines(course, plan.lines))
+    else:
+        at_target(course)
+
+
+def at_target(course: Unfolding) -> None:
+    """Skip the command: there is nothing to trade."""
+    course.skip("AT_TARGET", "every position is within its band of its target")
+
+
+def executed(course: Unfolding, plan: Plan, denied: Sequence[Denial]) -> None:
+    """Note that a plan was executed, and refuse the command when nothing of it got through."""
+    course.note(PlanExecuted(plan.plan_id, course.rid, course.moment.at))
+    if len(denied) == len(plan.lines):
+        course.refuse(denied[0])
+
+
+def changed(now: Snapshot, plan: Plan) -> Denial | None:
+    """Return why the book or the market is no longer what the plan was made for."""
+    held = {s: p.quantity for s, p in now.ledger.positions.items() if p.quantity}
+    for symbol in sorted({*held, *plan.held}):
+        was, is_now = plan.held.get(symbol, ZERO), held.get(symbol, ZERO)
+        if was != is_now:
+            return Denial(
+                Code.POSITIONS_CHANGED,
+                symbol,
+                str(is_now),
+                str(was),
+                f"the position is {is_now}, and was {was} when the plan was made",
+                "make a new one with `tm plan`",
+            )
+    tolerance = Decimal(str(now.start.execution.plan_tolerance)) if now.start else ZERO
+    for line in plan.lines:
+        price = now.price(line.symbol)
+        if price is None or abs(price - line.price) > tolerance * line.price:
+            return Denial(
+                Code.PRICES_MOVED,
+                line.symbol,
+                str(price),
+                str(line.price),
+                f"the price is {price}, more than {tolerance:%} from the plan's {line.price}",
+                "make a new one with `tm plan`, or raise execution.plan_tolerance",
+            )
+    return None
+
+
+def halted(now: Snapshot) -> Denial | None:
+    """Return the account's halt as a refusal."""
+    halting = now.halting()
+    if halting is None:
+        return None
+    return Denial(
+        Code.TRADING_HALTED,
+        halting.scope,
+        message=f"trading is halted by {halting.actor}: {halting.reason}",
+        hint="when it is safe: `tm resume --reason TEXT --accept-risk NAME`",
+    )
+
+
+def rebalance(course: Unfolding, command: Rebalance) -> Unavailable | None:
+    """Plan and submit in one step."""
+    now = course.now
+    if unavailable := unknown_symbols(now, command.only) or not_ready(now):
+        return unavailable
+    if refusal := halted(now):
+        course.refuse(refusal)
+        return None
+    if not now.reconciled:
+        return Unavailable(
+            "not_ready",
+            Code.RECONCILE_PENDING,
+            "the books are being compared with the broker's",
+            "ask again in a moment; `tm reconcile` shows differences",
+        )
+    if no_session(course):
+        return None
+    trades = trades_to_target(now, command.only)
+    if not trades:
+        at_target(course)
+        return None
+    denied = submit_lines(course, trades)
+    plan = written(now, course.moment, course.rid, trades, denied)
+    course.note(PlanMade(plan, course.moment.at))
+    executed(course, plan, denied)
+    return None

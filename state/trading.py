@@ -1,0 +1,139 @@
+"""Deciding single orders: submit through the gate, ask back, claim for sending."""
+
+from decimal import Decimal
+from typing import Literal
+
+from state.book import book_of
+from state.case import Proposed
+from state.command import CancelOrders, Claim, SubmitOrder
+from state.denial import Code, Denial
+from state.event import CancelRequested, OrderClaimed, OrderDenied, OrderStopped, OrderSubmitted
+from state.instrument import Symbol
+from state.order import Order, Status
+from state.risk import check
+from state.snapshot import Snapshot
+from state.unfolding import Unavailable, Unfolding
+
+
+def submit(
+    course: Unfolding,
+    symbol: Symbol,
+    quantity: Decimal,
+    limit_price: Decimal | None,
+    source: str,
+) -> Denial | None:
+    """Pass one order of signed `quantity` through the gate: the only way to an OrderSubmitted."""
+    now, moment = course.now, course.moment
+    proposed = Proposed(course.next_order_id(), symbol, quantity, limit_price, source)
+    denial = check(now, proposed, moment, course.book)
+    if denial is None:
+        course.book = book_of(now, course.book)
+    price = now.price(symbol)
+    if denial is None and price is not None and moment.target is not None:
+        course.note(
+            OrderSubmitted(
+                proposed.order_id,
+                course.rid,
+                symbol,
+                quantity,
+                price,
+                limit_price,
+                source,
+                moment.target,
+                moment.at,
+            )
+        )
+        return None
+    if denial is None:  # the gate let through what has no price or no session: deny all the same
+        denial = Denial(Code.GUARD_FAILED, symbol, message="the order has no price or no session")
+    course.note(OrderDenied(proposed.order_id, course.rid, symbol, quantity, denial, moment.at))
+    return denial
+
+
+def no_session(course: Unfolding) -> bool:
+    """Skip the command when an order made now would have no session to trade in."""
+    if course.moment.target is not None:
+        return False
+    if course.moment.feed_ended:
+        course.skip("FEED_ENDED", "the feed has ended, so no bar will ever fill an order")
+    else:
+        course.skip("MARKET_CLOSED", "the market is closed and execution.session is not 'next'")
+    return True
+
+
+def submit_order(course: Unfolding, command: SubmitOrder) -> None:
+    """Submit one order, or refuse the command with the gate's reason."""
+    if no_session(course):
+        return
+    signed = command.quantity if command.side == "buy" else -command.quantity
+    denial = submit(course, command.symbol, signed, command.limit_price, "manual")
+    if denial is not None:
+        course.refuse(denial)
+
+
+def withdraw_orders(
+    course: Unfolding,
+    orders: tuple[Order, ...],
+    reason: str,
+    stopped: Literal["halted", "cancelled"] = "cancelled",
+) -> None:
+    """Ask orders back. What was never sent is over at once; for the rest the broker decides."""
+    at = course.moment.at
+    for order in orders:
+        if order.status is Status.PENDING:
+            course.note(OrderStopped(order.order_id, stopped, reason, at))
+        elif order.status is not Status.PENDING_CANCEL:
+            course.note(CancelRequested(order.order_id, reason, at))
+
+
+def cancel_orders(course: Unfolding, command: CancelOrders) -> Unavailable | None:
+    """Ask one open order back, or all of them."""
+    now = course.now
+    if command.order_id is None:
+        if not now.open_orders:
+            course.skip("NO_OPEN_ORDERS", "there are no open orders")
+        withdraw_orders(course, now.open_orders, f"cancelled by {course.actor}")
+        return None
+    order = now.orders.get(command.order_id)
+    if order is None:
+        return Unavailable(
+            "not_found",
+            "ORDER_NOT_FOUND",
+            f"no open order has the id {command.order_id!r}",
+            "list them with `tm orders --open`",
+        )
+    if not order.open:
+        course.deny(
+            Code.ORDER_FINAL,
+            f"order {order.order_id} is {order.status} and cannot be cancelled",
+            subject=order.symbol,
+            value=order.status,
+        )
+        return None
+    withdraw_orders(course, (order,), f"cancelled by {course.actor}")
+    return None
+
+
+def claim(course: Unfolding, command: Claim) -> None:
+    """Take pending orders for sending: from the commit of this on they are in doubt.
+
+    The halt and the session are looked at once more; an order that is not claimed stays pending
+    only while the books are being compared.
+    """
+    at = course.moment.at
+    for order_id in command.order_ids:
+        order = course.now.orders.get(order_id)
+        if order is None or order.status is not Status.PENDING:
+            continue
+        if (halting := course.now.halting(order.symbol)) and order.source != "flatten":
+            course.note(OrderStopped(order_id, "halted", halting.reason, at))
+        elif passed(course.now, order):
+            course.note(OrderStopped(order_id, "expired", f"session {order.session} is over", at))
+        elif course.now.reconciled:
+            oid = max(course.now.next_oid, command.floor)
+            course.note(OrderClaimed(order_id, oid, at))
+
+
+def passed(now: Snapshot, order: Order) -> bool:
+    """Return whether the session an order was made for is over."""
+    return now.session is not None and order.session <= now.session and now.replaying
