@@ -21,7 +21,7 @@ class AddressInvalid(ValueError):
         self.address, self.why = address, why
 
 
-def config_path(given: str | None, env: Env, exists: Exists) -> str | None:
+def configuration_file(given: str | None, env: Env, exists: Exists) -> str | None:
     """Return the configuration file: --config, TM_CONFIG, the system's, the user's; None for none.
 
     A file that is named is returned whether it exists or not: that it doesn't is an error.
@@ -32,14 +32,14 @@ def config_path(given: str | None, env: Env, exists: Exists) -> str | None:
     return next(filter(exists, (SYSTEM_CONFIG, own)), None)
 
 
-def state_path(given: str | None, env: Env, exists: Exists) -> str:
+def state_directory(given: str | None, env: Env, exists: Exists) -> str:
     """Return the state directory: --state, TM_STATE, the system's where it is, the user's."""
     if named := given or env.get("TM_STATE"):
         return named
     return SYSTEM_STATE if exists(SYSTEM_STATE) else user_state(env)
 
 
-def socket_path(configured: str, env: Env, exists: Exists, given: str | None = None) -> str:
+def socket_path(given: str | None, configured: str, env: Env, exists: Exists) -> str:
     """Return the path of the control socket.
 
     That is --socket, TM_SOCKET, `control.socket` of the configuration, the system's folder where
