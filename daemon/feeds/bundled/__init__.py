@@ -1,0 +1,1 @@
+"""Daily prices that come with the daemon; ORIGIN.md says where each file is from."""
