@@ -31,10 +31,9 @@ FILLS_SINCE: Final = (
     "SELECT execution_id, order_id, symbol, quantity_u, price_u, fee_u, traded_us, at_us FROM fill"
     " WHERE at_us >= ? ORDER BY seq DESC LIMIT ?"
 )
-COMMANDS: Final = (
-    "SELECT rid, key, op, principal, digest, reply, final, wall_us FROM command"
-    " WHERE rid IN (SELECT value FROM json_each(?))"
-)
+COMMANDS: Final = "SELECT rid, key, op, principal, digest, reply, final, wall_us FROM command"
+AMONG: Final = " WHERE rid IN (SELECT value FROM json_each(?))"
+UNFINISHED: Final = " WHERE final = 0 ORDER BY rowid"
 
 
 def recorded(
@@ -89,13 +88,18 @@ def fills(db: Database, since: datetime | None = None, limit: int = 500) -> list
 
 def find_commands(db: Database, rids: Sequence[Rid]) -> Mapping[Rid, StoredCommand]:
     """Return the stored commands among `rids`."""
-    return {row[0]: command_in(row) for row in db.execute(COMMANDS, (listed(rids),))}
+    return {row[0]: command_in(row) for row in db.execute(COMMANDS + AMONG, (listed(rids),))}
 
 
 def command_by_id(db: Database, id_or_key: str) -> StoredCommand | None:
     """Return a stored command by its id, or by the idempotency key that its id is made of."""
     found = find_commands(db, (id_or_key, request_id(id_or_key)))
     return next(iter(found.values()), None)
+
+
+def unfinished(db: Database) -> list[StoredCommand]:
+    """Return the commands whose reply may still change: their orders were open at the end."""
+    return [command_in(row) for row in db.execute(COMMANDS + UNFINISHED)]
 
 
 def listed(values: Sequence[str]) -> str:

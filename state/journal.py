@@ -58,7 +58,7 @@ UPSERT_ORDER: Final = (
     " broker_oid = excluded.broker_oid, broker_id = excluded.broker_id, reason = excluded.reason"
 )
 UPSERT_COMMAND: Final = (
-    "INSERT INTO command (rid, key, op, principal, digest, reply, final, wall_us)"
+    "INSERT INTO command (rid, key, op, principal, digest, final, wall_us, reply)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (rid) DO UPDATE SET"
     " digest = excluded.digest, reply = excluded.reply, final = excluded.final"
 )
@@ -137,10 +137,18 @@ def connect(
     return db
 
 
+def in_memory(factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+    """Return a new journal that is gone with its connection, for simulations."""
+    db = sqlite3.connect(":memory:", isolation_level=None, factory=factory)
+    settle(db)
+    climb(db, LADDER)
+    return db
+
+
 def settle(db: sqlite3.Connection) -> None:
     """Set what a writer must have; raise OperationalError when the log mode is not to be had."""
     (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
+    if mode not in {"wal", "memory"}:
         raise sqlite3.OperationalError(
             f"the journal needs write-ahead logging and got {mode!r}: use a local file system"
         )
@@ -407,9 +415,9 @@ def command_row(command: StoredCommand) -> tuple[int | str | bytes, ...]:
         command.op,
         command.principal,
         command.digest,
-        command.reply,
         int(command.final),
         microseconds(command.wall),
+        command.reply,
     )
 
 

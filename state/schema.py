@@ -25,10 +25,11 @@ FIRST: Final[Step] = (
         op TEXT NOT NULL,
         principal TEXT NOT NULL,
         digest TEXT NOT NULL,
-        reply BLOB NOT NULL,
         final INTEGER NOT NULL CHECK (final IN (0, 1)),
-        wall_us INTEGER NOT NULL
+        wall_us INTEGER NOT NULL,
+        reply BLOB NOT NULL
     ) STRICT""",
+    "CREATE INDEX command_unfinished ON command (rid) WHERE final = 0",
     """CREATE TABLE intent (
         number INTEGER PRIMARY KEY,
         order_id TEXT NOT NULL UNIQUE,

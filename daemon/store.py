@@ -1,0 +1,282 @@
+"""The journal behind the `Store` seam: in a thread of its own, or inline for simulations."""
+
+import asyncio
+import logging
+import os
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+
+import aiosqlite
+
+from daemon.space import DiskSpace, Endless, Space
+from state.history import find_commands
+from state.integrity import quick_check
+from state.journal import (
+    GENESIS,
+    CommitInDoubt,
+    JournalFull,
+    append,
+    checkpoint,
+    connect,
+    in_memory,
+    load,
+    reader,
+)
+from state.order import Rid
+from state.record import Batch, Head, StoredCommand
+from state.snapshot import Snapshot
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CHECKPOINT_EVERY: Final = 2000  # commits
+LOOK_EVERY: Final = 64  # commits, at the size of the log
+LOG_LIMIT: Final = 32 << 20  # bytes of the log, past which it is emptied
+
+log = logging.getLogger(__name__)
+
+
+class Writer:
+    """The one writing connection and the head it wrote. Poisoned by a commit in doubt."""
+
+    def __init__(self, db: sqlite3.Connection, head: Head, space: Space, path: Path | None) -> None:
+        self.db, self.head, self.space = db, head, space
+        self._doubt: CommitInDoubt | None = None
+        self._log = path.with_name(path.name + "-wal") if path else None
+        self._commits = 0  # since the last checkpoint
+
+    def fit(self) -> None:
+        """Raise CommitInDoubt once a commit was in doubt: only a restart can tell what is so."""
+        if self._doubt is not None:
+            raise CommitInDoubt(f"the journal must be read afresh: {self._doubt}") from self._doubt
+
+    def append(self, batch: Batch) -> Head:
+        """Make a batch durable; raises JournalFull, or CommitInDoubt and is poisoned."""
+        self.fit()
+        if why := self.space.tight():
+            raise JournalFull(why)
+        try:
+            self.head = append(self.db, batch, self.head)
+        except CommitInDoubt as error:
+            self._doubt = error
+            raise
+        self._commits += 1
+        return self.head
+
+    def commands(self, rids: Sequence[Rid]) -> Mapping[Rid, StoredCommand]:
+        """Return the stored commands among `rids`."""
+        self.fit()
+        return find_commands(self.db, rids)
+
+    @property
+    def checkpoint_due(self) -> bool:
+        """Return whether the log is long enough to be moved into the database."""
+        if self._commits >= CHECKPOINT_EVERY:
+            return True
+        return self._commits % LOOK_EVERY == LOOK_EVERY - 1 and self.log_bytes() > LOG_LIMIT
+
+    def checkpoint(self, *, last: bool = False) -> None:
+        """Move the log into the database; empty it when it is too long, and at the `last`.
+
+        A failure costs nothing but room, and the next one tries again.
+        """
+        if self._doubt is not None:
+            return
+        self._commits = 0
+        try:
+            done = checkpoint(self.db, "TRUNCATE" if last else "PASSIVE")
+            if not last and self.log_bytes() > LOG_LIMIT:
+                done = checkpoint(self.db, "TRUNCATE")
+        except sqlite3.Error as error:
+            log.warning("checkpoint_failed", extra={"detail": str(error)})
+            return
+        if done.busy and self.log_bytes() > LOG_LIMIT:
+            log.warning("log_held_by_reader", extra={"frames": done.frames, "moved": done.moved})
+
+    def log_bytes(self) -> int:
+        """Return the size of the write-ahead log's file."""
+        try:
+            return self._log.stat().st_size if self._log else 0
+        except FileNotFoundError:
+            return 0
+
+    def close(self) -> None:
+        """Empty the log and let go of the file."""
+        self.checkpoint(last=True)
+        self.db.close()
+
+
+class JournalStore:
+    """The journal in aiosqlite's thread: one hop a batch, from BEGIN to COMMIT.
+
+    Questions go to a second, read-only connection, and never wait for the writer. Keyed commands
+    are looked up by the writer itself, between two batches: what was committed is always seen.
+    """
+
+    def __init__(
+        self, writing: aiosqlite.Connection, reading: aiosqlite.Connection, writer: Writer
+    ) -> None:
+        self._writing, self._reading, self._writer = writing, reading, writer
+        self._checkpoint: asyncio.Future[None] | None = None
+
+    async def append(self, batch: Batch) -> Head:
+        """Make a batch durable, all or none; once begun it runs to its end, cancelled or not.
+
+        Raises JournalFull after a clean roll-back; CommitInDoubt when nobody can say, and from
+        then on always.
+        """
+        self._writer.fit()
+        work = asyncio.ensure_future(hop(self._writing, self._writer.append, batch))
+        try:
+            head = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.wait([work])
+            if not work.cancelled():
+                work.exception()  # seen: whoever asked is gone
+            raise
+        if self._writer.checkpoint_due:
+            self._checkpoint = asyncio.ensure_future(hop(self._writing, self._writer.checkpoint))
+        return head
+
+    async def commands(self, rids: Sequence[Rid]) -> Mapping[Rid, StoredCommand]:
+        """Return the stored commands among `rids`."""
+        return await hop(self._writing, self._writer.commands, rids)
+
+    async def read(self, question: Callable[..., T], *arguments: object) -> T:
+        """Run `question(connection, *arguments)` over one state of the journal, read-only."""
+        self._writer.fit()
+        return await hop(self._reading, answer, self._reading._conn, question, arguments)
+
+    def release_ballast(self) -> bool:
+        """Give up the space kept back for a full disk; False when that was done before."""
+        return self._writer.space.release()
+
+    async def restore_ballast(self) -> bool:
+        """Return whether there is room again, by taking the space back."""
+        return await hop(self._writing, self._writer.space.hold)
+
+    async def aclose(self) -> None:
+        """Finish what was begun, empty the log, and let go of the file."""
+        await self._reading.close()
+        if self._checkpoint is not None:
+            await asyncio.wait([self._checkpoint])
+        await hop(self._writing, self._writer.checkpoint, last=True)
+        await self._writing.close()
+
+
+class InlineStore:
+    """The journal called inline: the same functions behind the same seam, for simulations."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def append(self, batch: Batch) -> Head:
+        """Make a batch durable, all or none."""
+        head = self._writer.append(batch)
+        if self._writer.checkpoint_due:
+            self._writer.checkpoint()
+        return head
+
+    async def commands(self, rids: Sequence[Rid]) -> Mapping[Rid, StoredCommand]:
+        """Return the stored commands among `rids`."""
+        return self._writer.commands(rids)
+
+    async def read(self, question: Callable[..., T], *arguments: object) -> T:
+        """Run `question(connection, *arguments)`; one that writes fails, as it would in life."""
+        self._writer.fit()
+        self._writer.db.execute("PRAGMA query_only = ON").close()
+        try:
+            return answer(self._writer.db, question, arguments)
+        finally:
+            self._writer.db.execute("PRAGMA query_only = OFF").close()
+
+    def release_ballast(self) -> bool:
+        """Give up the space kept back for a full disk; False when that was done before."""
+        return self._writer.space.release()
+
+    async def restore_ballast(self) -> bool:
+        """Return whether there is room again, by taking the space back."""
+        return self._writer.space.hold()
+
+    async def aclose(self) -> None:
+        """Let go of the file."""
+        self._writer.close()
+
+
+async def open_store(path: Path, space: Space | None = None) -> tuple[JournalStore, Snapshot, Head]:
+    """Open the journal, checked through, and return its store and all that it knows.
+
+    Raises UnfitJournal (foreign, newer, corrupt), before anything is touched.
+    """
+    space = space or DiskSpace(path.parent)
+    writing = await aiosqlite.Connection(partial(connect, path), 64)
+    try:
+        snapshot, head = await hop(writing, examined, writing._conn)
+        await hop(writing, sync_directory, path.parent)
+        if not await hop(writing, space.hold):
+            log.warning("disk_nearly_full", extra={"detail": space.tight()})
+        reading = await aiosqlite.Connection(partial(reader, path), 64)
+    except BaseException:
+        await writing.close()
+        raise
+    return JournalStore(writing, reading, Writer(writing._conn, head, space, path)), snapshot, head
+
+
+def open_inline(
+    path: Path | None = None,
+    space: Space | None = None,
+    factory: type[sqlite3.Connection] = sqlite3.Connection,
+) -> tuple[InlineStore, Snapshot, Head]:
+    """Open a journal to be called inline; in memory when there is no `path`."""
+    if path is None:
+        writer = Writer(in_memory(factory), GENESIS, space or Endless(), None)
+        return InlineStore(writer), Snapshot(), GENESIS
+    db = connect(path, factory=factory)
+    try:
+        snapshot, head = examined(db)
+    except BaseException:
+        db.close()
+        raise
+    return InlineStore(Writer(db, head, space or Endless(), path)), snapshot, head
+
+
+def examined(db: sqlite3.Connection) -> tuple[Snapshot, Head]:
+    """Check structure and chain, and return all that is known; raises CorruptJournal."""
+    quick_check(db)
+    return load(db)
+
+
+def answer(db: sqlite3.Connection, question: Callable[..., T], arguments: Sequence[object]) -> T:
+    """Run a question in one read transaction, so that all it reads is of the same moment."""
+    db.execute("BEGIN").close()
+    try:
+        found = question(db, *arguments)
+    finally:
+        db.execute("ROLLBACK").close()
+    if isinstance(found, Iterator):
+        raise TypeError(f"{question} answers with a half-read cursor; it must read to the end")
+    return found
+
+
+async def hop(
+    thread: aiosqlite.Connection, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Run a function in a connection's thread.
+
+    aiosqlite has no public call for this, and its public ones hop once a statement, which lets
+    others in between and costs five times as much.
+    """
+    execute: Callable[..., Awaitable[T]] = thread._execute
+    return await execute(function, *args, **kwargs)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
