@@ -57,8 +57,9 @@ class MarketClock:
 class FakeClock:
     """A clock that moves only when told to, or, when `runs`, as far as the next sleeper wants.
 
-    While it runs, a sleep costs no real time, and several sleepers wake in the order of their
-    deadlines; otherwise they wait for `advance`. The wall can jump on its own, as walls do.
+    While it runs a sleep costs no real time: sleepers wake in the order of their deadlines, each
+    as soon as the loop has had a turn, whatever else is under way. Otherwise they wait for
+    `advance`. The wall can jump on its own, as walls do.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class FakeClock:
         self._runs = runs
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = count()
+        self._ticking = False
 
     def wall(self) -> datetime:
         """Return the wall clock, UTC."""
@@ -84,7 +86,9 @@ class FakeClock:
         woken: asyncio.Future[None] = loop.create_future()
         due = self._mono + max(seconds, 0.0)
         heapq.heappush(self._sleepers, (due, next(self._order), woken))
-        loop.call_soon(self._wake_next)
+        if not self._ticking:
+            self._ticking = True
+            loop.call_soon(self._tick, loop)
         await woken
 
     def advance(self, seconds: float) -> None:
@@ -108,7 +112,10 @@ class FakeClock:
         self._mono = max(self._mono, due)
         woken.set_result(None)
 
-    def _wake_next(self) -> None:
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake the next sleeper, and come back once it has had its turn."""
         due = self._next_due()
-        if due is not None and (self._runs or due <= self._mono):
+        self._ticking = due is not None and (self._runs or due <= self._mono)
+        if self._ticking:
             self._wake()
+            loop.call_soon(self._tick, loop)
