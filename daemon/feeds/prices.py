@@ -101,12 +101,12 @@ def in_micros(
         nearest = np.rint(scaled)
         size, off = np.abs(scaled), np.abs(scaled - nearest)
         sure = ((size < 1e12) & (off < 0.499)) | ((size < 1e15) & (off < 0.25))
-    micros = np.where(sure, nearest, ODD).astype(np.int64)
+    micros = np.where(sure, nearest, 0).astype(np.int64)
     odd: dict[int, Decimal] = {}
     for i in np.nonzero(~sure)[0].tolist():
         exact = Decimal(text(i))
         if exact.is_finite() and abs(exact) <= LARGEST:
             micros[i] = int(EXACT.quantize(exact, MICRO).scaleb(6, EXACT))
         else:
-            odd[i] = exact
+            micros[i], odd[i] = ODD, exact
     return micros, odd
