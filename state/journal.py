@@ -17,6 +17,7 @@ import msgspec
 
 from state.apply import replay
 from state.canonical import (
+    SHAPE,
     Undecodable,
     body_of,
     event_in,
@@ -298,8 +299,8 @@ def link(before: bytes, seq: int, wall_us: int, kind: str, body: bytes) -> bytes
 
 
 def seal(head: bytes, body: bytes) -> bytes:
-    """Return the hash that binds a snapshot to the chain it is a fold of."""
-    return blake2b(head + body, digest_size=32).digest()
+    """Return the hash that binds a snapshot to the chain it is a fold of, and to how it folds."""
+    return blake2b(b"".join((head, SHAPE, body)), digest_size=32).digest()
 
 
 def append(db: sqlite3.Connection, batch: Batch, head: Head) -> Head:
