@@ -77,7 +77,7 @@ class Engine:
     ) -> None:
         self.snapshot, self.head = snapshot, head
         self.disk_full = False
-        self._busy = False
+        self.busy = False
         self.act: Act = lambda events, now: None
         self._store, self._clock, self._moment = store, clock, moment
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
@@ -139,7 +139,7 @@ class Engine:
 
     async def settled(self) -> None:
         """Return once everything sent so far is durable."""
-        if self._inbox.empty() and not self._busy:
+        if self._inbox.empty() and not self.busy:
             return
         await self.tell(NOTHING)
 
@@ -155,9 +155,9 @@ class Engine:
             self._backlog = []
             while len(messages) < BATCH and not self._inbox.empty():
                 messages.append(self._inbox.get_nowait())
-            self._busy = True
+            self.busy = True
             await self._commit(messages)
-            self._busy = False
+            self.busy = False
 
     async def _commit(self, messages: Sequence[Message]) -> None:
         """Decide `messages` in order, make what they cause durable, then answer and act."""

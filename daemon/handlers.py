@@ -3,14 +3,14 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final, TypeVar, assert_never
 
 from msgspec.structs import replace
 from state.audit import audit
-from state.report import Period, report
 
+from control import protocol
 from control.protocol import (
     Audit,
     Await,
@@ -26,7 +26,6 @@ from control.protocol import (
     Question,
     Reconcile,
     Reply,
-    Report,
     ShowConfig,
     Status,
     Verify,
@@ -34,17 +33,22 @@ from control.protocol import (
     encode,
 )
 from control.request import Request
-from daemon.engine import Engine
+from daemon.engine import Engine, replayed
 from daemon.principal import Principal
 from daemon.recovery import look_for_differences
-from daemon.replies import SAME_KEY, builtin, replayed
+from daemon.replies import SAME_KEY, builtin
 from daemon.seams import Broker, BrokerUnavailable, Clock, Store
 from daemon.watch import Watch
-from state import answers, journal
+from state import answers
 from state.command import Cause, ClientCommand, RecordReconciliation
+from state.history import fills, find_commands, orders, recorded, records
+from state.integrity import verify
+from state.journal import Database
 from state.order import request_id
+from state.period import Period, UnknownPeriod
 from state.planning import drafted, not_ready, unknown_symbols
 from state.record import StoredCommand
+from state.report import Report, report
 from state.status import status
 
 T = TypeVar("T")
@@ -90,24 +94,22 @@ class Handlers:
             case Portfolio():
                 return self._say("portfolio", builtin(answers.portfolio(now)))
             case Orders(open_only, since, limit):
-                rows = await self._store.read(journal.orders, open_only, since, limit)
-                return self._say(
-                    "orders", {"orders": [builtin(answers.order(o, key)) for o, key in rows]}
-                )
+                found = await self._store.read(orders_and_keys, open_only, since, limit)
+                return self._say("orders", {"orders": builtin(found)})
             case Fills(since, limit):
-                fills = await self._store.read(journal.fills, since, limit)
-                return self._say("fills", {"fills": [builtin(answers.fill(f)) for f in fills]})
+                booked = await self._store.read(fills, since, limit)
+                return self._say("fills", {"fills": builtin([answers.fill(f) for f in booked])})
             case DryRun():
                 return self._dry_run(ask)
             case Audit():
                 found = audit(now, await self._watch.audit_facts())
                 return self._say("audit", builtin(found))
-            case Report():
+            case protocol.Report():
                 return await self._report(ask)
             case Events():
                 return await self._events(ask)
             case Verify():
-                checked = await self._store.read(journal.verify)
+                checked = await self._store.read(verify)
                 reply = self._say("verify", builtin(checked))
                 if checked.ok:
                     return reply
@@ -165,24 +167,24 @@ class Handlers:
         note = Fault("AT_TARGET", "every position is within its band of its target")
         return replace(reply, status="skipped", exit=Exit.NOTHING, error=note)
 
-    async def _report(self, ask: Report) -> Reply:
+    async def _report(self, ask: protocol.Report) -> Reply:
         """Return the report over a period, computed beside the writer."""
         end = self._engine.snapshot.session
         if end is None:
             error = Fault("NO_PRICES", "no bar has closed yet, so there is nothing to report")
             return Reply("report", False, "not_ready", Exit.NOT_READY, error=error)
         try:
-            period = Period.named(ask.period, ask.start, ask.end, end)
-        except ValueError as e:
+            within = Period.named(ask.period, ask.start, ask.end, end)
+        except UnknownPeriod as e:
             return Reply("report", False, "invalid", Exit.INVALID, error=Fault("PERIOD", str(e)))
-        made = await self._store.read(report_from, period, self._benchmark())
-        return replace(self._say("report", builtin(made)), warnings=tuple(made.warnings))
+        made = await self._store.read(report_from, within, self._benchmark())
+        return replace(self._say("report", builtin(made)), warnings=made.warnings)
 
     async def _events(self, ask: Events) -> Reply:
         """Return journal records after a sequence number, waiting a while for the first."""
         if ask.wait > 0 and self._engine.head.seq <= ask.since:
             await within(self._engine.beyond(ask.since), ask.wait)
-        records = await self._store.read(journal.recorded, ask.since, min(ask.limit, 1000))
+        records = await self._store.read(recorded, ask.since, min(ask.limit, 1000))
         return self._say(
             "events",
             {
@@ -299,6 +301,15 @@ def digest_of(ask: object) -> str:
     return blake2b(encode(ask), digest_size=16).hexdigest()
 
 
-def report_from(db: Any, period: Period, benchmark: Mapping[date, float]) -> Any:
+def orders_and_keys(
+    db: Database, open_only: bool, since: datetime | None, limit: int
+) -> list[answers.OrderAnswer]:
+    """Return orders as people read them, each with the key it came under."""
+    found = orders(db, open_only, since, limit)
+    commands = find_commands(db, sorted({one.rid for one in found}))
+    return [answers.order(o, commands[o.rid].key if o.rid in commands else None) for o in found]
+
+
+def report_from(db: Database, within: Period, benchmark: Mapping[date, float]) -> Report:
     """Return the report over a period, from a reader's connection."""
-    return report(journal.recorded(db, 0, None), period, benchmark)
+    return report(records(db), within, benchmark, "S&P 500")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-PLAIN: Final = frozenset(vars(logging.makeLogRecord({})) | {"message", "asctime", "taskName"})
+PLAIN: Final = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import msgspec
 
 from daemon.calendar import Calendar
 from daemon.engine import Engine
+from daemon.feeds.bar_check import Refusal
 from daemon.halt_file import HaltFile
 from daemon.recovery import compare
 from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Store
@@ -37,7 +38,7 @@ class CheckedFeed(Feed, Protocol):
     """A feed that also counts the bars it did not believe."""
 
     @property
-    def refused(self) -> Mapping[str, int]:
+    def refused(self) -> Mapping[Refusal, int]:
         """Return how many bars were refused, by reason."""
 
 
@@ -77,7 +78,7 @@ class Watch:
                 self._feed.connected,
                 now.closed_at,
                 self._feed.ended,
-                dict(self._feed.refused),
+                {str(reason): count for reason, count in self._feed.refused.items()},
             ),
             broker=BrokerFacts(self._broker.kind, self._broker.connected, self._broker.account),
             journal=JournalFacts(self._engine.head.seq, self.journal_bytes()),
@@ -94,10 +95,11 @@ class Watch:
         """Return how the daemon is. A halt is a decision, not an illness."""
         now = self._engine.snapshot
         unknown = sum(order.status is Status.UNKNOWN for order in now.orders.values())
+        deaf = not self._feed.connected and not self._feed.ended
         ills = [
             (self._engine.disk_full, "the journal's disk is full"),
             (not self._broker.connected, f"the {self._broker.kind} broker is not connected"),
-            (not self._feed.connected, f"the {self._feed.kind} feed is not connected"),
+            (deaf, f"the {self._feed.kind} feed is not connected"),
             (bool(unknown), f"{unknown} orders are in an unknown state"),
             (bool(now.differences), "the books differ from the broker's"),
         ]

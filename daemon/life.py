@@ -1,0 +1,294 @@
+"""One run of the daemon: what is made, in which order it starts, and in which it stops."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from strategies.plugin import load
+from strategies.sizing import targets
+
+from control.version import VERSION
+from daemon.brokers.paper import PaperBroker
+from daemon.calendar import open_calendar
+from daemon.clock import MarketClock, SystemClock
+from daemon.engine import Engine
+from daemon.feeds.bundle import benchmark
+from daemon.feeds.replay import ReplayFeed, replay_table
+from daemon.halt_file import HaltFile, HaltNote
+from daemon.handlers import Handlers
+from daemon.lock import held
+from daemon.recovery import recover
+from daemon.seams import Broker, Clock, Listener, Store
+from daemon.sender import Sender
+from daemon.server import control_socket
+from daemon.store import open_store
+from daemon.trader import Closes, Trader
+from daemon.watch import Times, Watch, mode
+from state.command import RecordStart
+from state.configuration import Effective, fingerprint, shown
+from state.event import (
+    CancelRequested,
+    CashMoved,
+    Event,
+    Halted,
+    OrderSubmitted,
+    Reconciled,
+    Resumed,
+    ShutdownRequested,
+    Start,
+)
+from state.history import unfinished
+from state.instrument import Symbol
+from state.snapshot import Snapshot
+
+JOURNAL: Final = "journal.db"
+PAPER_BOOK: Final = "paper.db"
+SETTLE: Final = 0.0  # the paper broker reads its book after all that was sent: nothing is under way
+
+log = logging.getLogger(__name__)
+
+
+class TradingImpossible(Exception):
+    """What is configured can't be run; the message says which setting."""
+
+
+class Life:
+    """One run, made from the configuration and the seams. `run` may be called once."""
+
+    def __init__(
+        self,
+        effective: Effective,
+        state: Path,
+        socket: str,
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        self.settings = effective.settings
+        self._effective, self._state, self._socket = effective, state, socket
+        self._clock = clock or SystemClock()
+        chosen = self.settings
+        if chosen.feed.kind != "replay" or chosen.broker.kind != "paper":
+            raise TradingImpossible(
+                f"feed.kind = {chosen.feed.kind!r} with broker.kind = {chosen.broker.kind!r} "
+                "is not part of this version; use 'replay' and 'paper'"
+            )
+        self._strategy = load(chosen.strategy.name, chosen.strategy.parameters)
+        self._calendar = open_calendar(chosen.universe.calendar)
+        self._table = replay_table(chosen)
+
+    def described(self) -> str:
+        """Return in a line what would run."""
+        chosen = self.settings
+        return (
+            f"account {chosen.account.id}, {len(self._table.symbols)} symbols, "
+            f"{chosen.strategy.name}, {chosen.feed.kind} feed, {chosen.broker.kind} broker"
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Trade until `stop`. Any task that fails ends the run; the next start recovers."""
+        async with AsyncExitStack() as owned:
+            owned.enter_context(held(self._state))
+            store, snapshot, head = await open_store(self._state / JOURNAL)
+            owned.push_async_callback(store.aclose)
+            market = MarketClock(self._clock, follows_feed=True)
+            feed = ReplayFeed(
+                self._table,
+                self.settings.replay,
+                max_jump=self.settings.feed.max_jump,
+                calendar=self._calendar,
+                clock=self._clock,
+                market=market,
+                after=snapshot.session,
+            )
+            times = Times(self._calendar, self._clock, feed, self.settings)
+            open_commands = await store.read(unfinished)
+            engine = Engine(snapshot, head, store, self._clock, times.moment, open_commands)
+            broker = await self._broker(engine.report)
+            owned.push_async_callback(broker.aclose)
+            await self._live(stop, store, engine, broker, feed)
+
+    async def _broker(self, listener: Listener) -> PaperBroker:
+        """Return the broker, with its book as it was left."""
+        chosen = self.settings
+        return await PaperBroker.open(
+            self._state / PAPER_BOOK,
+            chosen.paper,
+            listener=listener,
+            clock=self._clock,
+            instrument=chosen.instrument,
+            calendar=self._calendar,
+            account=chosen.account.id,
+            margin=chosen.risk.margin,
+            allow_short=chosen.risk.allow_short,
+        )
+
+    async def _live(
+        self,
+        stop: asyncio.Event,
+        store: Store,
+        engine: Engine,
+        broker: PaperBroker,
+        feed: ReplayFeed,
+    ) -> None:
+        """Run the tasks, in the order in which they may begin and must end."""
+        halt_file = HaltFile(self._state)
+        sender = Sender(engine, broker, halt_file.exists)
+        watch = Watch(
+            engine,
+            store,
+            broker,
+            feed,
+            self._clock,
+            halt_file,
+            self._state / JOURNAL,
+            self.settings,
+            VERSION,
+        )
+        trader = self._trader(engine, broker, sender, feed)
+        engine.act = Effects(broker, sender, halt_file, stop)
+        handlers = Handlers(
+            engine,
+            store,
+            broker,
+            self._clock,
+            watch,
+            version=VERSION,
+            configuration=shown(self._effective),
+            benchmark=lambda: {day: float(close) for day, close in benchmark().items()},
+        )
+        control = self.settings.control
+        async with asyncio.TaskGroup() as tasks:
+            writer = tasks.create_task(engine.run(), name="engine")
+            await engine.tell(RecordStart(self._start()))
+            async with control_socket(
+                self._socket,
+                handlers.handle,
+                version=VERSION,
+                max_connections=control.max_connections,
+                frame_timeout=control.frame_timeout,
+            ):
+                sending = tasks.create_task(sender.run(), name="sender")
+                sender.open(await recover(engine, broker, self._clock, SETTLE))
+                await watch.heed_halt_file()
+                rounds = tasks.create_task(watch.run(), name="watch")
+                trading = tasks.create_task(self._trade(feed, trader, stop), name="trader")
+                log.info("ready", extra={"socket": self._socket, "seq": engine.head.seq})
+                await stop.wait()
+                await ended(trading, rounds)  # while what is in flight is still answered
+            await sender.flushed()
+            await ended(sending)
+            await engine.settled()
+            await ended(writer)
+        log.info("stopped", extra={"seq": engine.head.seq})
+
+    async def _trade(self, feed: ReplayFeed, trader: Trader, stop: asyncio.Event) -> None:
+        """Carry every close to the trader; at the end hold, or stop the daemon."""
+        await feed.run(trader.on_close)
+        await trader.caught_up()
+        log.info("feed_ended", extra={"at_end": self.settings.replay.at_end})
+        if self.settings.replay.at_end == "stop":
+            stop.set()
+
+    def _trader(self, engine: Engine, broker: Broker, sender: Sender, feed: ReplayFeed) -> Trader:
+        """Return the trader, its strategy warm with the closes before the next one."""
+        chosen = self.settings
+        window = max(chosen.strategy.window, self._strategy.window)
+        closes = Closes(feed.symbols, window)
+        session = engine.snapshot.session
+        before = self._calendar.next_session(session) if session else chosen.replay.start
+        if before is not None:
+            closes.extend(feed.history(before, window)[2])
+        due: Callable[[date], bool] | None = None
+        if chosen.trading.mode == "autonomous":
+            due = partial(self._calendar.ends_period, period=chosen.trading.rebalance)
+        return Trader(
+            engine,
+            broker,
+            sender,
+            closes,
+            partial(self._propose, feed.symbols),
+            strategy=self._strategy.name,
+            account=chosen.account.id,
+            due=due,
+        )
+
+    def _propose(
+        self, symbols: Sequence[Symbol], closes: NDArray[np.float64], held: NDArray[np.float64]
+    ) -> Mapping[Symbol, float]:
+        """Return the targets of the strategy, within the account's caps."""
+        limits = self.settings.risk
+        weights = self._strategy.weights(closes, held)
+        return targets(
+            weights,
+            symbols,
+            max_weight=limits.max_position_weight,
+            max_gross=limits.max_gross,
+        )
+
+    def _start(self) -> Start:
+        """Return what this run is started with, for the journal."""
+        chosen = self.settings
+        return Start(
+            version=VERSION,
+            config_hash=fingerprint(chosen),
+            account=chosen.account.id,
+            base_currency=chosen.account.base_currency,
+            mode=mode(chosen),
+            calendar=chosen.universe.calendar,
+            strategy=self._strategy.name,
+            instruments=tuple(map(chosen.instrument, self._table.symbols)),
+            limits=chosen.risk,
+            execution=chosen.execution,
+            cost_bps=chosen.paper.commission_bps
+            + chosen.paper.slippage_bps
+            + chosen.paper.spread_bps / 2,
+            restricted=chosen.risk.restricted,
+        )
+
+
+class Effects:
+    """Carries what was committed into the world: called once per commit, with its events."""
+
+    def __init__(
+        self, broker: Broker, sender: Sender, halt_file: HaltFile, stop: asyncio.Event
+    ) -> None:
+        self._broker, self._sender, self._halt_file, self._stop = broker, sender, halt_file, stop
+
+    def __call__(self, events: Sequence[Event], now: Snapshot) -> None:
+        """Act on `events`, in their order."""
+        for event in events:
+            match event:
+                case OrderSubmitted() | Reconciled():
+                    self._sender.wake()
+                case CancelRequested(order_id):
+                    if order := now.orders.get(order_id):
+                        self._broker.cancel(order)
+                case CashMoved(amount=amount, ref=ref) if ref:
+                    self._broker.move_cash(ref, amount)
+                case Halted(scope="account", reason=reason, actor=actor, at=at):
+                    self._note(HaltNote("account", reason, actor, at))
+                case Resumed(scope="account"):
+                    self._halt_file.remove()
+                case ShutdownRequested():
+                    self._stop.set()
+
+    def _note(self, note: HaltNote) -> None:
+        """Write the halt file; where that fails the journal has the halt all the same."""
+        try:
+            self._halt_file.write(note)
+        except OSError:
+            log.critical("halt_file_unwritable", exc_info=True)
+
+
+async def ended(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks and wait until they are gone."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
