@@ -13,7 +13,7 @@ from state.settings import Paper
 BASIS_POINT: Final = Decimal("0.0001")
 SMALLEST_PART: Final = Decimal("0.1")  # of an order that fills in two parts
 PART_RANGE: Final = Decimal("0.8")
-CHANCES: Final = Decimal(2**64)
+CHANCES: Final = 2**64
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -54,16 +54,19 @@ class Luck(msgspec.Struct, frozen=True):
     part: Decimal
 
 
+NO_CHANCE: Final = Luck(rejected=False, partial=False, part=ONE)
+
+
 def luck(terms: Terms, order_ref: str) -> Luck:
     """Return an order's fate: a function of the seed and its reference, whatever else happens."""
+    if not (terms.reject_rate or terms.partial_fill_rate):
+        return NO_CHANCE
     digest = blake2b(f"{terms.seed}|{order_ref}".encode(), digest_size=24).digest()
-    rejected, partial, part = (
-        Decimal(int.from_bytes(digest[i : i + 8], "big")) / CHANCES for i in (0, 8, 16)
-    )
+    rejected, partial, part = (int.from_bytes(digest[i : i + 8], "big") for i in (0, 8, 16))
     return Luck(
-        rejected=rejected < terms.reject_rate,
-        partial=partial < terms.partial_fill_rate,
-        part=SMALLEST_PART + PART_RANGE * part,
+        rejected=rejected < terms.reject_rate * CHANCES,
+        partial=partial < terms.partial_fill_rate * CHANCES,
+        part=SMALLEST_PART + PART_RANGE * EXACT.divide(Decimal(part), Decimal(CHANCES)),
     )
 
 

@@ -55,9 +55,13 @@ class PaperOrder(msgspec.Struct, frozen=True):
 
 
 class Execution(msgspec.Struct, frozen=True):
-    """One trade; `amount` is signed like its quantity, `booked_at` is the price's own time."""
+    """An order's `n`-th trade; `amount` is signed like its quantity.
+
+    `booked_at` is the time of the price that was shown, which may be later than the trade.
+    """
 
     broker_oid: int
+    n: int
     fill: RecordFill
     amount: Decimal
     booked_at: datetime

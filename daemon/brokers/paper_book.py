@@ -38,18 +38,19 @@ CREATE INDEX orders_open ON orders (broker_oid) WHERE status = 'open';
 CREATE INDEX orders_session ON orders (session);
 CREATE INDEX orders_touched ON orders (touched_us);
 CREATE TABLE executions (
-    execution_id TEXT PRIMARY KEY,
     broker_oid INTEGER NOT NULL REFERENCES orders,
+    n INTEGER NOT NULL,
     symbol TEXT NOT NULL,
     quantity_u INTEGER NOT NULL CHECK (quantity_u != 0),
     price_u INTEGER NOT NULL,
     amount_u INTEGER NOT NULL,
     fee_u INTEGER NOT NULL,
     traded_us INTEGER NOT NULL,
-    booked_us INTEGER NOT NULL
+    booked_us INTEGER NOT NULL,
+    execution_id TEXT GENERATED ALWAYS AS ('P' || broker_oid || '.' || n) VIRTUAL,
+    PRIMARY KEY (broker_oid, n)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX executions_booked ON executions (booked_us);
-CREATE INDEX executions_order ON executions (broker_oid);
 CREATE TABLE cash_moves (
     ref TEXT PRIMARY KEY,
     amount_u INTEGER NOT NULL,
@@ -71,7 +72,7 @@ CREATE VIEW cash AS
 CONTRADICTION: Final = """
 SELECT o.order_ref, o.filled_u, coalesce(sum(abs(e.quantity_u)), 0) AS traded_u
 FROM orders o LEFT JOIN executions e USING (broker_oid)
-GROUP BY o.broker_oid HAVING o.filled_u != traded_u OR o.executions != count(e.execution_id)
+GROUP BY o.broker_oid HAVING o.filled_u != traded_u OR o.executions != count(e.n)
 LIMIT 1
 """
 

@@ -3,11 +3,13 @@
 Money and quantities are integer micros, times microseconds since 1970, sessions ISO dates.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from sqlite3 import Connection
 from typing import Any, Final
+
+from msgspec import json
 
 from daemon.brokers.paper_account import Execution, Known, PaperOrder, Step
 from daemon.seams import BrokerOrder
@@ -27,14 +29,20 @@ ON CONFLICT (broker_oid) DO UPDATE SET touched_us = excluded.touched_us, status 
     filled_u = excluded.filled_u, value_u = excluded.value_u, fees_u = excluded.fees_u,
     executions = excluded.executions, reason = excluded.reason
 """
+INSERT: Final = {
+    "executions": "INSERT INTO executions VALUES (?,?,?,?,?,?,?,?,?)",
+    "cash_moves": "INSERT INTO cash_moves VALUES (?,?,?)",
+    "refusals": "INSERT INTO refusals (order_ref, broker_oid, reason, wall_us) VALUES (?,?,?,?)",
+}
 
 
 def micros(value: Decimal) -> int:
     """Return money or a quantity as integer micros; raises AmountOutOfRange, never rounds."""
     scaled = EXACT.scaleb(value, 6)
-    if abs(value) > LARGEST or scaled != scaled.to_integral_value():
+    whole = int(scaled)
+    if whole != scaled or abs(value) > LARGEST:
         raise AmountOutOfRange(value)
-    return int(scaled)
+    return whole
 
 
 def exact(value_u: int) -> Decimal:
@@ -56,17 +64,12 @@ def written(connection: Connection, step: Step, wall: datetime) -> None:
     """Write the rows of a step."""
     wall_us = microseconds(wall)
     connection.executemany(WRITE_ORDER, map(order_row, step.orders))
-    connection.executemany(
-        "INSERT INTO executions VALUES (?,?,?,?,?,?,?,?,?)", map(execution_row, step.executions)
-    )
-    connection.executemany(
-        "INSERT INTO cash_moves VALUES (?,?,?)",
-        [(move.ref, micros(move.signed), wall_us) for move in step.moves],
-    )
-    connection.executemany(
-        "INSERT INTO refusals (order_ref, broker_oid, reason, wall_us) VALUES (?,?,?,?)",
-        [(r.order_ref, r.broker_oid, r.reason, wall_us) for r in step.refusals],
-    )
+    for table, rows in (
+        ("executions", map(execution_row, step.executions)),
+        ("cash_moves", ((move.ref, micros(move.signed), wall_us) for move in step.moves)),
+        ("refusals", ((r.order_ref, r.broker_oid, r.reason, wall_us) for r in step.refusals)),
+    ):
+        connection.executemany(INSERT[table], rows)
 
 
 def order_row(order: PaperOrder) -> tuple[Any, ...]:
@@ -94,8 +97,8 @@ def execution_row(execution: Execution) -> tuple[Any, ...]:
     """Return an execution as a row of its table."""
     fill = execution.fill
     return (
-        fill.execution_id,
         execution.broker_oid,
+        execution.n,
         fill.symbol,
         micros(fill.quantity),
         micros(fill.price),
@@ -152,17 +155,14 @@ def orders(
     ]
 
 
-def known(connection: Connection, refs: Iterable[str], moves: Iterable[str]) -> Known:
+def known(connection: Connection, refs: Sequence[str], moves: Sequence[str]) -> Known:
     """Return what the file remembers of order references and of cash movements."""
-    completed = {
-        o.order_ref: o for ref in refs for o in orders(connection, "order_ref = ?", (ref,))
-    }
-    done = (
-        ref
-        for ref in moves
-        if connection.execute("SELECT 1 FROM cash_moves WHERE ref = ?", (ref,)).fetchone()
+    named, moved = (json.encode(names).decode() for names in (refs, moves))
+    completed = orders(connection, "order_ref IN (SELECT value FROM json_each(?))", (named,))
+    done = connection.execute(
+        "SELECT ref FROM cash_moves WHERE ref IN (SELECT value FROM json_each(?))", (moved,)
     )
-    return Known(completed, frozenset(done))
+    return Known({o.order_ref: o for o in completed}, frozenset(ref for (ref,) in done))
 
 
 def history(
@@ -182,7 +182,7 @@ def history(
     rows = connection.execute(
         "SELECT execution_id, order_id, e.symbol, e.quantity_u, price_u, fee_u, traded_us"
         " FROM executions e JOIN orders USING (broker_oid) WHERE booked_us >= ?"
-        " ORDER BY booked_us, broker_oid, execution_id",
+        " ORDER BY booked_us, broker_oid, n",
         (since_us,),
     )
     return (

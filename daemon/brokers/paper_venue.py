@@ -121,10 +121,16 @@ def objection_to(order: PaperOrder, changes: Changes, rules: Rules) -> str:
         selling = sum((o.left for o in others), ZERO)
         if selling + order.left > held:
             return (
-                f"selling {order.left:f} {order.symbol} with {held:f} held and {selling:f} already "
-                "on sale is a short sale; sell less, or set risk.allow_short"
+                f"selling {plain(order.left)} {order.symbol} with {plain(held)} held and "
+                f"{plain(selling)} already on sale is a short sale; sell less, or set "
+                "risk.allow_short"
             )
     return ""
+
+
+def plain(quantity: Decimal) -> str:
+    """Return a quantity without the zeros that a file adds and a message does not need."""
+    return f"{quantity.normalize():f}"
 
 
 def asked_back(changes: Changes, order_ref: str, known: Known, at: datetime | None) -> None:
@@ -236,5 +242,5 @@ def executed(
         fee=fee,
         at=at,
     )
-    changes.execution(Execution(order.broker_oid, fill, paid, booked_at))
+    changes.execution(Execution(order.broker_oid, traded.executions, fill, paid, booked_at))
     return ended(traded, NO_CASH, booked_at) if size < wanted else traded

@@ -14,7 +14,16 @@ from state.settings import Paper
 DAYS = [date(2025, 3, 3) + timedelta(days=n) for n in range(5)]  # Monday to Friday
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = DAYS
 FREE = Paper(initial_cash=D(10_000), commission_bps=0, slippage_bps=0)
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def morning(session):
+    """When a session opens: half past nine in New York, in winter."""
+    return datetime.combine(session, time(14, 30), UTC)
+
+
+def evening(session):
+    """When it closes."""
+    return datetime.combine(session, time(21), UTC)
 
 
 CALENDAR = Calendar(
@@ -25,11 +34,6 @@ CALENDAR = Calendar(
         for day in [MONDAY - timedelta(days=3), *DAYS]
     ],
 )
-
-
-def evening(session):
-    """The close of a session."""
-    return datetime.combine(session, time(21), UTC)
 
 
 def order(oid, quantity, symbol="KO", session=TUESDAY, limit=None, created=None, ref=None):
@@ -59,12 +63,12 @@ def bar(symbol, price):
     return Bar(symbol, D(price))
 
 
-async def paper_broker(path, paper=FREE, *, told=None, clock=None, lot=1, **options):
+async def paper_broker(path, paper=FREE, *, told=None, tell=None, clock=None, lot=1, **options):
     """A broker on `path` that reports into the list `told`."""
     return await PaperBroker.open(
         path,
         paper,
-        listener=(told if told is not None else []).append,
+        listener=tell or ([] if told is None else told).append,
         clock=clock or FakeClock(),
         instrument=lambda symbol: Instrument(symbol, lot=D(lot)),
         calendar=CALENDAR,
