@@ -1,46 +1,21 @@
-"""Read daily prices from CSV, gzipped CSV or Parquet: closes side by side, or one bar a row."""
+"""Daily prices out of a file of CSV or Parquet: closes side by side, or one bar a row."""
 
-import csv
 import difflib
-import gzip
-import io
-import zlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from daemon.feeds.prices import MISSING, ODD, Micros, PriceFileInvalid, PriceTable, in_micros
+from daemon.feeds.sheet import Sheet, listed, read_sheet
 from state.instrument import Symbol
 
 DATE: Final = ("date", "day", "session", "datetime", "timestamp", "time", "", "__index_level_0__")
 SYMBOL: Final = ("symbol", "ticker")
 FIELDS: Final = ("close", "open", "high", "low", "volume")
-
-Column = Sequence[str] | NDArray[np.float64]  # an empty text is a missing value
-
-
-class Sheet(msgspec.Struct, frozen=True):
-    """A file as named columns of equal length, and the line each row is on."""
-
-    source: str
-    names: Sequence[str]
-    columns: Sequence[Column]
-    lines: Sequence[int]
-
-    def place(self, *names: str) -> int | None:
-        """Return where the first column of one of these names is; case doesn't matter."""
-        known = [name.lower().replace("_", " ") for name in self.names]
-        for name in names:
-            if name.replace("_", " ") in known:
-                return known.index(name.replace("_", " "))
-        return None
 
 
 def read_prices(
@@ -49,25 +24,33 @@ def read_prices(
     """Return the prices of `symbols`, in that order, or of all that the file holds.
 
     Two shapes are known by their header. `date,AAPL,KO,…` has closes side by side; a file with a
-    column `close` has one bar a row, `date[,symbol],open,high,low,close[,adj close],volume`, in
-    any order, and without a symbol column is of the one its name says. Adjusted closes are not
-    read. An empty cell is a day without a price. Numbers that no price can have are kept, for the
-    check on the way in to refuse and count. Raises PriceFileInvalid: unreadable, a cell or a row
-    that is none, an unknown symbol, fewer than `fewest` rows.
+    column `close` has one bar a row, `date[,symbol],open,high,low,close[,adj close],volume`, by
+    day or by symbol, and without a symbol column is of the one its name says. Either may have the
+    newest day first. Adjusted closes are not read. An empty cell is a day without a price. Numbers
+    that no price can have are kept, for the check on the way in to refuse and count. Raises
+    PriceFileInvalid: unreadable, a cell or a row that is none, an unknown symbol, fewer than
+    `fewest` rows.
     """
-    sheet = _sheet(file, source or str(file))
+    sheet = read_sheet(file, source or str(file))
     if not sheet.lines:
         raise PriceFileInvalid(sheet.source, "there are no prices in it, only a header")
     when = sheet.place(*DATE)
     if when is None:
         raise PriceFileInvalid(
-            sheet.source, f"no column 'date'; its columns are {_listed(sheet.names)}"
+            sheet.source, f"no column 'date'; its columns are {listed(sheet.names)}"
         )
     days = _days(sheet, when)
-    if sheet.place("close") is None:
-        table = _side_by_side(sheet, when, days, symbols)
+    of = sheet.place(*SYMBOL)
+    by_bar = sheet.place("close") is not None
+    names = (
+        _names(sheet, of) if by_bar and of is not None else [file.name.split(".")[0]] * len(days)
+    )
+    if _newest_first(names, days):
+        sheet, days, names = sheet.backwards(), days[::-1], names[::-1]
+    if by_bar:
+        table = _bar_a_row(sheet, days, names, symbols)
     else:
-        table = _bar_a_row(sheet, days, symbols, stem=file.name.split(".")[0])
+        table = _side_by_side(sheet, when, days, symbols)
     if len(table.days) < fewest:
         raise PriceFileInvalid(
             sheet.source,
@@ -75,78 +58,9 @@ def read_prices(
         )
     empty = np.nonzero((table.close == MISSING).all(axis=0))[0]
     if len(empty):
-        names = _listed([table.symbols[column] for column in empty])
+        names = listed([table.symbols[column] for column in empty])
         raise PriceFileInvalid(sheet.source, f"not one price of {names}")
     return table
-
-
-def _sheet(file: Path, source: str) -> Sheet:
-    try:
-        content = file.read_bytes()
-        if content.startswith(b"PAR1"):
-            return _parquet(content, source)
-        if content.startswith(b"\x1f\x8b"):
-            content = gzip.decompress(content)
-        return _csv(content.decode("utf-8-sig"), source)
-    except OSError as e:
-        raise PriceFileInvalid(source, f"can't be read: {e.strerror or e}") from e
-    except (EOFError, zlib.error) as e:
-        raise PriceFileInvalid(source, f"the gzip file is damaged: {e}") from e
-    except UnicodeDecodeError as e:
-        line = e.object.count(b"\n", 0, e.start) + 1
-        raise PriceFileInvalid(source, "neither Parquet nor CSV in UTF-8", line) from e
-
-
-def _csv(text: str, source: str) -> Sheet:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        names = [name.strip() for name in next(reader, [])]
-        for row in reader:
-            if row:
-                rows.append(row)
-                lines.append(reader.line_num)
-    except csv.Error as e:
-        raise PriceFileInvalid(source, f"no CSV: {e}", reader.line_num) from e
-    if not names:
-        raise PriceFileInvalid(source, "the file is empty")
-    _refuse_twins(names, source)
-    for row, line in zip(rows, lines, strict=True):
-        if len(row) != len(names):
-            raise PriceFileInvalid(
-                source, f"{len(row)} cells, the header has {len(names)} columns", line
-            )
-    return Sheet(source, names, list(zip(*rows, strict=True)), lines)
-
-
-def _parquet(content: bytes, source: str) -> Sheet:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(pa.BufferReader(content))
-    except (pa.ArrowException, OSError) as e:
-        raise PriceFileInvalid(source, f"the Parquet file is damaged: {e}") from e
-    columns: list[Column] = []
-    for column in table.columns:
-        if column.type == pa.float64() and not column.null_count:
-            columns.append(column.to_numpy())
-        elif column.type == pa.float32():  # 129.652 is not 129.65199279785156
-            cells = column.to_numpy(zero_copy_only=False)
-            known = column.is_valid().to_pylist()
-            columns.append([str(x) if ok else "" for x, ok in zip(cells, known, strict=True)])
-        else:
-            columns.append(["" if cell is None else str(cell) for cell in column.to_pylist()])
-    names = [name.strip() for name in table.column_names]
-    _refuse_twins(names, source)
-    return Sheet(source, names, columns, range(1, table.num_rows + 1))
-
-
-def _refuse_twins(names: Sequence[str], source: str) -> None:
-    twins = [name for name, count in Counter(names).items() if count > 1]
-    if twins:
-        raise PriceFileInvalid(source, f"more than one column is named {_listed(twins)}", 1)
 
 
 def _days(sheet: Sheet, when: int) -> Sequence[date]:
@@ -183,16 +97,29 @@ def _side_by_side(
     return PriceTable(sheet.source, days, sheet.lines, wanted, close, odd=odd)
 
 
-def _bar_a_row(
-    sheet: Sheet, days: Sequence[date], symbols: Sequence[Symbol], *, stem: str
-) -> PriceTable:
-    of = sheet.place(*SYMBOL)
-    names: Sequence[str] = (
-        [stem] * len(days) if of is None else [str(cell).strip() for cell in sheet.columns[of]]
-    )
+def _names(sheet: Sheet, of: int) -> Sequence[Symbol]:
+    names = [str(cell).strip() for cell in sheet.columns[of]]
     if "" in names:
-        line = sheet.lines[names.index("")]
-        raise PriceFileInvalid(sheet.source, "no symbol in this row", line)
+        raise PriceFileInvalid(sheet.source, "no symbol in this row", sheet.lines[names.index("")])
+    return names
+
+
+def _newest_first(names: Sequence[Symbol], days: Sequence[date]) -> bool:
+    """Return whether each symbol's days run backwards, as some exports have them."""
+    last: dict[Symbol, date] = {}
+    backwards = False
+    for name, day in zip(names, days, strict=True):
+        before = last.get(name, day)
+        if day > before:
+            return False
+        backwards |= day < before
+        last[name] = day
+    return backwards
+
+
+def _bar_a_row(
+    sheet: Sheet, days: Sequence[date], names: Sequence[Symbol], symbols: Sequence[Symbol]
+) -> PriceTable:
     wanted = _known(symbols, list(dict.fromkeys(names)), sheet.source)
     columns = {symbol: column for column, symbol in enumerate(wanted)}
     taken = [i for i, name in enumerate(names) if name in columns]
@@ -274,14 +201,9 @@ def _known(symbols: Sequence[Symbol], held: Sequence[Symbol], source: str) -> tu
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise PriceFileInvalid(
             source,
-            f"no prices of {_listed(unknown)}, which universe.symbols asks for{hint} "
-            f"The file holds {_listed(held)}",
+            f"no prices of {listed(unknown)}, which universe.symbols asks for{hint} "
+            f"The file holds {listed(held)}",
         )
     if not held:
         raise PriceFileInvalid(source, "no column of prices beside the date")
     return tuple(symbols or held)
-
-
-def _listed(names: Sequence[str], most: int = 30) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
