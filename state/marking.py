@@ -4,7 +4,7 @@ from state.command import CloseBars
 from state.denial import Code
 from state.event import BarsClosed, OrderStopped
 from state.halting import stop_trading
-from state.instrument import ZERO, amount
+from state.instrument import ZERO, amount, ratio
 from state.order import Status
 from state.unfolding import Unfolding
 
@@ -59,11 +59,14 @@ def watch_losses(course: Unfolding) -> None:
             Code.DRAWDOWN,
             "risk",
         )
-    elif now.day_loss >= limits.max_day_loss and now.day_loss > 0:
+        return
+    start = now.day.start_equity if now.day else ZERO
+    loss = ratio(start - now.closing, start) if start > 0 else 0.0
+    if loss >= limits.max_day_loss and loss > 0:
         stop_trading(
             course,
             "account",
-            f"the day's loss {now.day_loss:.2%} reached the limit {limits.max_day_loss:.2%}",
+            f"the day's loss {loss:.2%} reached the limit {limits.max_day_loss:.2%}",
             Code.DAY_LOSS,
             "risk",
         )
