@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import reduce
 from itertools import islice
+from operator import is_
 from typing import Final
 
 import msgspec
@@ -125,10 +126,7 @@ def book_of(now: Snapshot, before: Book | None = None) -> Book:
         and before.marks is now.marks
         and before.cost_bps == bps
         and len(before.orders) <= len(now.orders)
-        and all(
-            was is still
-            for was, still in zip(before.orders.values(), now.orders.values(), strict=False)
-        )
+        and all(map(is_, before.orders.values(), now.orders.values()))
     ):
         if before.orders is now.orders:
             return before

@@ -113,9 +113,9 @@ def net_exposure(case: Case) -> Denial | None:
 def beyond(
     case: Case, code: Code, worth: Decimal, equity: Decimal, limit: float, setting: str, what: str
 ) -> Denial | None:
-    """Refuse when `worth` is more than `limit` of `equity`; always when equity is gone."""
+    """Refuse when `worth` is more than `limit` of `equity`, so always when equity is gone."""
     most = fraction(limit)
-    if equity > 0 and worth <= most * equity:
+    if worth <= most * equity:
         return None
     value = share(worth, equity)
     return case.deny(
