@@ -202,19 +202,7 @@ def version_of(file: Path, newest: int) -> int | None:
         if beside(file, "-wal").exists() and beside(file, "-wal").stat().st_size:
             raise CorruptJournal(str(file), "is gone or empty, but its log remains; restore it")
         return None
-    try:
-        db = open_to_read(file)
-        try:
-            (application,) = db.execute("PRAGMA application_id").fetchone()
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-        finally:
-            db.close()
-    except sqlite3.DatabaseError as error:
-        if code(error) == sqlite3.SQLITE_NOTADB:
-            raise ForeignJournal(str(file), "is not an SQLite file") from error
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-        raise CorruptJournal(str(file), f"can't be read: {error}") from error
+    application, version = marks_of(file)
     if application != APPLICATION_ID:
         raise ForeignJournal(
             str(file),
@@ -225,7 +213,32 @@ def version_of(file: Path, newest: int) -> int | None:
             str(file),
             f"has schema version {version}, this program knows {newest}: run the newer program",
         )
-    return int(version)
+    return version
+
+
+def marks_of(file: Path) -> tuple[int, int]:
+    """Return (application_id, user_version) of an SQLite file without leaving a trace.
+
+    They are read from the file's header, or, where a log may know better, through it.
+    """
+    with file.open("rb") as start:
+        header = start.read(100)
+    if header[:16] != b"SQLite format 3\0" or len(header) < 100:
+        raise ForeignJournal(str(file), "is not an SQLite file")
+    if not beside(file, "-wal").exists():
+        return int.from_bytes(header[68:72]), int.from_bytes(header[60:64])
+    try:
+        db = open_to_read(file)
+        try:
+            (application,) = db.execute("PRAGMA application_id").fetchone()
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+        finally:
+            db.close()
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise CorruptJournal(str(file), f"can't be read: {error}") from error
+    return application, version
 
 
 def create(file: Path, ladder: Sequence[Step]) -> None:
@@ -365,7 +378,7 @@ def undo(db: sqlite3.Connection) -> None:
     if db.in_transaction:
         try:
             db.execute("ROLLBACK")
-        except BaseException as error:
+        except sqlite3.Error as error:
             raise CommitInDoubt(f"a failed transaction could not be undone: {error}") from error
 
 

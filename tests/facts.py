@@ -4,7 +4,6 @@ from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from hypothesis import strategies as st
 from msgspec import inspect
 
@@ -48,8 +47,3 @@ def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
         inspect.NoneType: st.none(),
     }
     return plain[type(kind)]
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two facts are equal, the order of their mappings included."""
-    return one == other and msgspec.json.encode(one) == msgspec.json.encode(other)

@@ -35,7 +35,7 @@ from tests.given import start
 
 CLOSE = datetime(2025, 3, 3, 21, tzinfo=UTC)
 MONDAY = date(2025, 3, 3)
-FILL = OrderFilled("x.1", "R.0", "KO", D("-10"), D("61.5"), D("0.01"), CLOSE, CLOSE)
+FILL = OrderFilled("x.1", "R.0", "KO", D(-10), D("61.5"), D("0.01"), CLOSE, CLOSE)
 BARS = BarsClosed(
     CLOSE, MONDAY, (Bar("KO", D("61.5")),), D(1000), D(-250), 1.25, 1, {"PG": 0.25, "KO": 1.0}
 )
@@ -58,7 +58,7 @@ def test_a_snapshot_comes_back_as_it_was(snapshot):
 
 def test_every_kind_of_event_has_its_own_name_on_disk():
     assert len(EVENTS) == len(get_args(Event))
-    assert EVENTS == {kind_of(kind): kind for kind in get_args(Event)}
+    assert {kind_of(kind): kind for kind in get_args(Event)} == EVENTS
 
 
 @pytest.mark.parametrize(
