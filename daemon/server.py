@@ -268,7 +268,7 @@ def op(request: Request) -> str:
 
 def failure(command: str, exit_: Exit, fault: Fault, key: str | None = None) -> Reply:
     """Return a reply that carries no result."""
-    return Reply(command=command, ok=False, status="failed", exit=exit_, error=fault, key=key)
+    return Reply(command, False, exit_.name.lower(), exit_, error=fault, key=key)
 
 
 def fitting(reply: Reply, request: Request) -> bytes:

@@ -1,0 +1,1 @@
+"""One file per command: what it asks, and how its answer reads."""

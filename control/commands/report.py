@@ -1,0 +1,126 @@
+"""`tm report`."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import typer
+
+from control import output, protocol
+from control.client import NoReply
+from control.protocol import Exit, Fault, Reply
+from control.render import Ink, facts, number, percent, rounded, text
+from control.session import PATIENT, Session, session
+
+
+def report(
+    context: typer.Context,
+    period: Annotated[
+        Literal["1d", "1w", "mtd", "qtd", "ytd", "all"],
+        typer.Option("--period", metavar="1d|1w|mtd|qtd|ytd|all", help="Up to the last session."),
+    ] = "all",
+    start: Annotated[str | None, typer.Option("--from", metavar="D", help="First day.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="D", help="Last day.")] = None,
+    form: Annotated[
+        Literal["json", "md"] | None,
+        typer.Option("--format", metavar="json|md", help="The whole report, to --output or here."),
+    ] = None,
+    journal: Annotated[
+        str | None, typer.Option("--journal", metavar="FILE", help="A file, with no daemon.")
+    ] = None,
+) -> None:
+    """Show performance, risk and execution quality.
+
+    The same journal and period give the same bytes. With --format and --output the file holds the
+    report itself; without --format it holds the whole answer.
+
+    Example: tm report --period ytd --format md --output report.md
+
+    Exit codes: 0 made, 3 cannot reach the daemon, 5 no bar has closed yet, 7 no such period, 8 no
+    such journal, 12 the journal is damaged.
+    """
+    now = session(context)
+    asked = protocol.Report(period, start, end)
+    reply = made(asked, Path(journal)) if journal else now.ask(asked, timeout=PATIENT)
+    if form is None or not reply.ok:
+        now.finish(reply, page)
+    told(now, reply, formatted(reply.data, form))
+
+
+def told(now: Session, reply: Reply, content: bytes) -> None:
+    """Write a formatted report to its file, or to stdout, and end."""
+    path = now.options.output
+    if path is None:
+        if now.options.json or now.options.xcom:
+            now.finish(reply, page)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        raise typer.Exit(reply.exit)
+    try:
+        output.write_file(path, content)
+    except OSError as e:
+        message = f"--output {path} was not written: {e.strerror}"
+        raise NoReply(Exit.INVALID, "OUTPUT_FAILED", message, "name another file") from e
+    now.finish(reply, page, kept=True)
+
+
+def formatted(data: Mapping[str, Any], form: str) -> bytes:
+    """Return a report as JSON or Markdown."""
+    if form == "json":
+        return protocol.encode(data) + b"\n"
+    from state.report import Report
+    from state.report_markdown import markdown
+
+    return markdown(msgspec.convert(data, Report, strict=False)).encode()
+
+
+def made(asked: protocol.Report, path: Path) -> Reply:
+    """Return the report from a journal's file, without a benchmark: its prices are the daemon's."""
+    from control.journal_file import reading
+    from state.history import records
+    from state.journal import load
+    from state.period import Period, UnknownPeriod
+    from state.report import report
+
+    with reading(path) as db:
+        now, head = load(db)
+        try:
+            period = Period.named(asked.period, asked.start, asked.end, now.session)
+        except UnknownPeriod as e:
+            fault = Fault("PERIOD", str(e))
+            return Reply("report", False, "invalid", Exit.INVALID, error=fault)
+        found = report(records(db), period)
+    data = msgspec.to_builtins(found)
+    return Reply(
+        "report", True, "completed", Exit.DONE, found.as_of, head.seq, data, warnings=found.warnings
+    )
+
+
+def page(reply: Reply, ink: Ink) -> str:
+    """Return the figures that matter most."""
+    data: Mapping[str, Any] = reply.data
+    figures, span = data["metrics"], data["period"]
+    return facts(
+        [
+            ("period", f"{text(span['from'])} to {text(span['to'])}, {span['sessions']} sessions"),
+            ("account", f"{text(data.get('account'))}, {text(data.get('strategy'))}"),
+            ("equity", f"{rounded(figures['start_equity'])} to {rounded(figures['end_equity'])}"),
+            ("flows", rounded(figures["flows"])),
+            ("return", percent(figures["total_return"])),
+            ("CAGR", percent(figures["cagr"])),
+            ("volatility", percent(figures["volatility"])),
+            ("Sharpe", number(figures["sharpe"])),
+            ("Sortino", number(figures["sortino"])),
+            ("drawdown", percent(figures["max_drawdown"])),
+            ("VaR 95", percent(figures["var_95"])),
+            ("turnover", percent(figures["turnover"])),
+            ("fees", rounded(figures["fees"])),
+            ("trades", str(figures["trades"])),
+            ("slippage", f"{number(figures['slippage_bps'])} bps"),
+            ("beta", number(figures.get("beta"))),
+            ("tracking", percent(figures.get("tracking_error"))),
+        ]
+    )

@@ -1,0 +1,232 @@
+"""One run of `tm`: what was asked for on the command line, and how its answer is told."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NoReturn
+
+import msgspec
+import typer
+from msgspec.structs import replace
+
+from control import output
+from control.address import AddressInvalid, configuration_file, socket_path, state_directory
+from control.client import NoReply, ask
+from control.key import checked, fresh
+from control.protocol import Asked, Exit, Fault, Query, Reconcile, Reply
+from control.render import Ink
+from control.when import seconds, zoned
+
+QUICK: Final = 10.0  # seconds a question may take
+PATIENT: Final = 60.0  # seconds a command, or a long question
+
+Page = Callable[[Reply, Ink], str]
+
+
+class Options(msgspec.Struct, frozen=True):
+    """The options every command takes, and those of the ones that change something."""
+
+    socket: str | None = None
+    token_file: str | None = None
+    timeout: float | None = None
+    json: bool = False
+    xcom: bool = False
+    output: str | None = None
+    key: str | None = None
+    scheduled_for: str | None = None
+    max_lateness: str | None = None
+    refused_ok: bool = False
+
+
+class Given:
+    """What the command line said so far; the session is known once the command is."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.session: Session | None = None
+
+
+class Session:
+    """Asks for one command, and ends the program with what came of it."""
+
+    def __init__(self, command: str, options: Options) -> None:
+        self.command, self.options = command, options
+        self._started = time.monotonic()
+
+    def answer(
+        self,
+        question: msgspec.Struct,
+        page: Page,
+        *,
+        timeout: float = QUICK,
+        wait: bool = False,
+        judge: Callable[[Reply], Reply] = lambda reply: reply,
+    ) -> NoReturn:
+        """Ask, tell, and end. `page` is for people; `judge` may find fault with the reply."""
+        self.finish(judge(self.ask(question, timeout=timeout, wait=wait)), page)
+
+    def ask(self, question: msgspec.Struct, *, timeout: float = QUICK, wait: bool = False) -> Reply:
+        """Return the reply to a question or command; raise NoReply.
+
+        With `wait` the daemon may take nearly as long as the timeout to see orders final.
+        """
+        limit = self.options.timeout or timeout
+        patience = limit - min(2.0, limit / 10) if wait else 0.0
+        request: Asked[Any] = Asked(question, wait=patience)
+        if isinstance(question, Query) and not isinstance(question, Reconcile):
+            return ask(self.address(), request, limit, notice=self.progress)
+        request = self.keyed(request)
+        if self.options.key is None and (late := lateness(self.command, request)) is not None:
+            return late  # of a key used before only the daemon knows what became of it
+        try:
+            return ask(self.address(), request, limit, notice=self.progress)
+        except KeyboardInterrupt:
+            message = "interrupted: whether it took effect is unknown"
+            hint = f"ask again with the same key: --key '{request.key}'"
+            raise NoReply(Exit.PENDING, "OUTCOME_PENDING", message, hint) from None
+
+    def keyed(self, request: Asked[Any]) -> Asked[Any]:
+        """Return a request under its key; a fresh one is printed before it is used."""
+        key = self.options.key
+        if key is None:
+            key = fresh(self.command)
+            if not self.options.xcom:
+                sys.stderr.write(f"key: {key}\n")
+                sys.stderr.flush()
+        scheduled_for, max_lateness = self._schedule()
+        return replace(
+            request, key=checked(key), scheduled_for=scheduled_for, max_lateness=max_lateness
+        )
+
+    def _schedule(self) -> tuple[datetime | None, float | None]:
+        """Return when the run was meant to begin, and how many seconds late it may be."""
+        options = self.options
+        if options.scheduled_for is None and options.max_lateness is None:
+            return None, None
+        if options.scheduled_for is None or options.max_lateness is None:
+            raise typer.BadParameter("--scheduled-for and --max-lateness belong together")
+        return zoned(options.scheduled_for), seconds(options.max_lateness)
+
+    def address(self) -> str:
+        """Return the path of the control socket; raise NoReply for an address that is none."""
+        env = os.environ
+        given = self.options.socket
+        try:
+            configured = "" if given or env.get("TM_SOCKET") else configured_socket()
+            return socket_path(given, configured, env, os.path.exists)
+        except AddressInvalid as e:
+            hint = "see --socket in `tm --help`"
+            raise NoReply(Exit.INVALID, "INVALID_ADDRESS", str(e), hint) from e
+
+    def state(self) -> str:
+        """Return the daemon's state directory, where it can be known without asking it."""
+        return state_directory(None, os.environ, os.path.exists)
+
+    def progress(self, text: str) -> None:
+        """Tell a person at a terminal what is going on; nobody else."""
+        if sys.stderr.isatty() and not self.options.xcom:
+            sys.stderr.write(f"tm: {text}\n")
+
+    def finish(self, reply: Reply, page: Page, *, kept: bool = False) -> NoReturn:
+        """Tell a reply in the way that was asked for, and end with its exit code.
+
+        `kept` says that the file of --output is written already.
+        """
+        if not reply.command:
+            reply = replace(reply, command=self.command)
+        if not kept:
+            reply = self._kept(reply)
+        if self.options.xcom:
+            envelope = output.enveloped(reply, reply.command, self._elapsed())
+            output.write_xcom(output.fitted(envelope, whole=self.options.output or ""))
+        elif self.options.json:
+            envelope = output.enveloped(reply, reply.command, self._elapsed())
+            output.write_line(output.line(envelope))
+        else:
+            self._tell(reply, page)
+        self._end(reply)
+
+    def _end(self, reply: Reply) -> NoReturn:
+        """End with a reply's exit code."""
+        refused = reply.exit is Exit.REFUSED and self.options.refused_ok
+        raise typer.Exit(Exit.DONE if refused else reply.exit)
+
+    def _kept(self, reply: Reply) -> Reply:
+        """Write the whole envelope to the file of --output; return the reply, warning if it can't.
+
+        What a command did stands, whether the file could be written or not.
+        """
+        path = self.options.output
+        if path is None:
+            return reply
+        envelope = output.enveloped(reply, reply.command, self._elapsed())
+        try:
+            output.write_file(path, output.line(envelope))
+        except OSError as e:
+            warning = f"--output {path} was not written: {e.strerror}"
+            exit_ = reply.exit if reply.key or reply.exit else Exit.INVALID
+            return replace(reply, exit=exit_, warnings=(*reply.warnings, warning))
+        return reply
+
+    def _tell(self, reply: Reply, page: Page) -> None:
+        """Write a page for people, and what went wrong to stderr."""
+        if reply.data is not None and (shown := page(reply, self.ink(reply))):
+            sys.stdout.write(f"{shown}\n")
+        sys.stdout.flush()
+        for warning in reply.warnings:
+            sys.stderr.write(f"warning: {warning}\n")
+        if reply.error is not None:
+            label = "note" if reply.ok else "error"
+            sys.stderr.write(f"{label}: {reply.error.message}\n")
+            if reply.error.hint:
+                sys.stderr.write(f"hint: {reply.error.hint}\n")
+
+    def ink(self, reply: Reply) -> Ink:
+        """Return how to write for whoever reads stdout."""
+        return Ink(sys.stdout.isatty() and "NO_COLOR" not in os.environ, reply.zone)
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+
+def session(context: typer.Context) -> Session:
+    """Return the session of a command: what was said before and after its name."""
+    given: Given = context.obj
+    given.session = Session(context.info_name or "tm", Options(**given.values))
+    return given.session
+
+
+def lateness(command: str, request: Asked[Any]) -> Reply | None:
+    """Return the reply to a run that comes too late, None for one in time."""
+    if request.scheduled_for is None or request.max_lateness is None:
+        return None
+    late = datetime.now(UTC) - request.scheduled_for
+    if late <= timedelta(seconds=request.max_lateness):
+        return None
+    message = (
+        f"the run was scheduled for {request.scheduled_for.isoformat()}, {late} ago, and may be "
+        f"at most {request.max_lateness:g} s late"
+    )
+    fault = Fault("TOO_LATE", message, "nothing was done; the next scheduled run decides anew")
+    return Reply(command, True, "skipped", Exit.NOTHING, error=fault, key=request.key)
+
+
+def configured_socket() -> str:
+    """Return what the configuration says of the socket; a file that can't be read says nothing."""
+    if named := os.environ.get("TM_CONTROL__SOCKET"):
+        return named
+    path = configuration_file(None, os.environ, os.path.exists)
+    if path is None:
+        return ""
+    import tomllib
+
+    try:
+        with open(path, "rb") as file:
+            control = tomllib.load(file).get("control", {})
+    except PermissionError:
+        return ""
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
+        raise AddressInvalid(path, f"the configuration can't be read: {e}") from e
+    return str(control.get("socket", "")) if isinstance(control, dict) else ""
