@@ -110,7 +110,8 @@ class Handlers:
                 return await self._events(ask)
             case Verify():
                 checked = await self._store.read(verify)
-                reply = self._say("verify", builtin(checked))
+                shown = builtin(checked) | {"hash": checked.hash.hex()}
+                reply = self._say("verify", shown)
                 if checked.ok:
                     return reply
                 error = Fault("JOURNAL_DAMAGED", checked.message, "stop trading; restore a backup")

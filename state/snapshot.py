@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from state.event import Difference, Start
-from state.instrument import ZERO, Instrument, Symbol, amount, ratio
+from state.instrument import ZERO, Instrument, Symbol, amount
 from state.ledger import Ledger
 from state.order import Order, OrderId, Rid
 from state.plan import Plan, PlanId
@@ -99,13 +99,6 @@ class Snapshot(msgspec.Struct, frozen=True):
     def replaying(self) -> bool:
         """Return whether the market is a recording."""
         return self.start is not None and self.start.mode == "replay"
-
-    @property
-    def day_loss(self) -> float:
-        """Return what was lost since the day began, as a fraction of what it began with."""
-        if self.day is None or self.day.start_equity <= 0:
-            return 0.0
-        return ratio(self.day.start_equity - self.equity, self.day.start_equity)
 
     @property
     def open_orders(self) -> tuple[Order, ...]:

@@ -42,6 +42,7 @@ from state.event import (
     OrderSubmitted,
     PlanMade,
 )
+from state.headroom import day_loss
 from state.order import Status, request_id
 from state.quote import Bar
 from state.settings import Limits
@@ -360,7 +361,7 @@ class TestCash:
         assert course.now.ledger.cash == D(105_000)
         assert course.now.ledger.flows == D(105_000)
         assert course.now.high_water == D(105_000)
-        assert course.now.day_loss == 0
+        assert day_loss(course.now, course.now.equity) == 0
 
     def test_a_dividend_is(self):
         course = asked(funded(), MoveCash("dividend", D(5)))
