@@ -365,6 +365,13 @@ def test_history_leaves_out_what_was_refused(prices):
     assert closes.tolist() == [[50.0], [51.0]]
 
 
+def test_history_knows_the_closes_before_its_own_when_it_judges_a_jump(prices):
+    rows = [("2021-11-22", 50), ("2021-11-23", 51), ("2021-11-24", 9), ("2021-11-26", 52)]
+    _, sessions, closes = feed_of(prices(rows))[0].history(date(2021, 11, 26), 1)
+
+    assert ([day.isoformat() for day in sessions], closes.tolist()) == (["2021-11-23"], [[51.0]])
+
+
 def test_history_has_a_gap_where_a_symbol_had_no_price(tmp_path):
     file = tmp_path / "two.csv"
     file.write_text("date,KO,PEP\n2021-11-22,50,\n2021-11-23,51,160\n2021-11-24,52,161\n")
