@@ -152,7 +152,7 @@ class PaperBroker:
     def _send(self, message: Message) -> None:
         """Queue a message, and see to it that it is carried out without anybody waiting."""
         if self._file.failure:  # like bytes written to a connection that is gone
-            log.error("paper broker lost a message", extra={"sent": repr(message)})
+            log.error("paper_message_lost", extra={"sent": repr(message)})
             return
         self._waiting.append((self._clock.mono() + self._latency, message))
         if not self._delivering:
@@ -197,7 +197,7 @@ class PaperBroker:
         A crash before it is written leaves the order open in the book, and reconciliation, which
         knows it as cancelled, cancels it again.
         """
-        log.error("paper book's disk is full", extra={"messages": len(batch), "error": str(full)})
+        log.error("paper_disk_full", extra={"messages": len(batch), "error": str(full)})
         for message in batch:
             match message:
                 case Placement(order, _):
@@ -235,7 +235,7 @@ class PaperBroker:
             try:
                 await self._write(lambda _: step)
             except BookFull:
-                log.exception("paper book's disk is full: nothing trades")
+                log.exception("paper_disk_full")
 
     async def _read(self, since: datetime | None) -> BrokerBook:
         """Return the book as the file has it, holdings and cash as they add up in memory."""
@@ -260,6 +260,6 @@ class PaperBroker:
         """Believe a step and report it."""
         self._book = step.account
         for refusal in step.refusals:
-            log.error("paper broker refused", extra=asdict(refusal))
+            log.error("paper_refused", extra=asdict(refusal))
         for report in step.reports:
             self._tell(report)

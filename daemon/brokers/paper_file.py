@@ -83,7 +83,7 @@ class PaperFile:
         error = None if task.cancelled() else task.exception()
         if error and not self.failure:
             self.failure = f"it failed with {error!r}; restart to read its book again"
-            log.error("paper broker failed", exc_info=error)
+            log.error("paper_failed", exc_info=error)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Run `work` off the event loop; whatever goes wrong there but a full disk is final."""

@@ -132,6 +132,10 @@ def test_no_more_is_bought_than_cash_pays_and_no_lot_less(cash, price, wanted, l
     assert bought == wanted or cost(bought + lot) > cash
 
 
+def test_an_odd_lot_that_is_too_dear_leaves_the_whole_ones():
+    assert affordable(D(500), D(50), D("10.5"), KO, EXACT) == 10
+
+
 @given(st.integers(1, 10_000), lots, st.integers(0, 10**6))
 def test_a_part_is_some_lots_and_not_all_unless_one_lot_is_all(count, lot, seed):
     partial = terms(Paper(partial_fill_rate=1, seed=seed))

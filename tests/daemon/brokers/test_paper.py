@@ -261,6 +261,37 @@ class TestChance:
         assert (await broker.book(None)).orders[0].status == "filled"
         await broker.aclose()
 
+    async def test_the_rest_gets_the_next_close_for_its_open_may_be_older(self, path):
+        told = []
+        broker = await paper_broker(path, self.PARTIAL, told=told)
+        broker.place(order(1, 100))
+        noon = morning(TUESDAY) + timedelta(hours=1)
+        await broker.on_close(close(TUESDAY, at=noon, KO=(48, 51, 47, 50)))
+        await broker.on_close(close(TUESDAY, KO=(50, 53, 46, 52)))
+        assert [price for _, _, price, _ in fills(told)] == [D(48), D(52)]
+        await broker.aclose()
+
+    async def test_a_part_is_not_taken_twice_after_a_restart(self, path):
+        told = []
+        broker = await paper_broker(path, self.PARTIAL, told=told)
+        broker.place(order(1, 100))
+        shown = close(TUESDAY, at=morning(TUESDAY) + timedelta(hours=1), KO=50)
+        await broker.on_close(shown)
+        await broker.aclose()
+        broker = await paper_broker(path, self.PARTIAL, told=told)
+        await broker.on_close(shown)
+        assert len(fills(told)) == 1
+        await broker.aclose()
+
+    async def test_a_quote_shown_twice_trades_once(self, path):
+        told = []
+        broker = await paper_broker(path, self.PARTIAL, told=told)
+        broker.place(order(1, 100))
+        for _ in range(2):
+            await broker.on_quote(Quote("KO", morning(TUESDAY), bid=D(49), ask=D(50)))
+        assert len(fills(told)) == 1
+        await broker.aclose()
+
     async def test_the_rest_expires_when_there_is_no_other_bar(self, path):
         told = []
         broker = await paper_broker(path, self.PARTIAL, told=told)
@@ -448,6 +479,23 @@ class TestBook:
         assert [f.execution_id for f in book.executions] == ["P2.1", "P3.1"]
         await broker.aclose()
 
+    async def test_since_tells_an_order_that_ended_long_after_its_session(self, path):
+        broker = await paper_broker(path)
+        broker.place(order(1, 10, session=TUESDAY))
+        late = datetime(2025, 6, 2, 21, tzinfo=UTC)
+        await broker.on_quote(Quote("KO", late, bid=D(49), ask=D(50)))
+        book = await broker.book(late - timedelta(hours=1))
+        assert [o.status for o in book.orders] == ["cancelled"]
+        await broker.aclose()
+
+    async def test_since_tells_an_order_cancelled_before_there_was_any_price(self, path):
+        broker = await paper_broker(path)
+        broker.place(order(1, 10, session=TUESDAY))
+        broker.cancel(order(1, 10))
+        book = await broker.book(morning(TUESDAY) + timedelta(hours=1))
+        assert [o.status for o in book.orders] == ["cancelled"]
+        await broker.aclose()
+
     async def test_of_long_ago_it_tells_only_what_was_asked(self, path):
         broker = await paper_broker(path)
         broker.place(order(1, 10, session=MONDAY))
@@ -467,19 +515,6 @@ class TestBook:
         with pytest.raises(BrokerUnavailable):
             await broker.on_close(close(TUESDAY, KO=50))
         broker.place(order(1, 10))  # lost, as on any connection that is gone
-
-
-async def test_a_caller_who_gives_up_does_not_break_what_was_begun(path):
-    told = []
-    broker = await paper_broker(path, told=told)
-    broker.place(order(1, 10))
-    asking = asyncio.ensure_future(broker.on_close(close(TUESDAY, KO=50)))
-    await asyncio.sleep(0)
-    asking.cancel()
-    book = await broker.book(None)
-    assert book.cash == 10_000 - 50 * sum(q for _, q, *_ in fills(told))
-    assert broker.connected
-    await broker.aclose()
 
 
 async def test_what_was_sent_is_carried_out_before_it_closes(path):

@@ -251,8 +251,11 @@ class FailingFile(PaperFile):
     """A file on a disk that goes wrong when told to."""
 
     error = None
+    begun = None
 
     async def write(self, decide, wall):
+        if self.begun:
+            self.begun.set()
         if self.error:
             raise self.error
         return await super().write(decide, wall)
@@ -305,6 +308,55 @@ class TestFullDisk:
         assert [o.status for o in book.orders] == ["cancelled"]
         assert book.cash == 10_005
         await again.aclose()
+
+    async def test_cash_that_was_put_off_comes_before_the_next_price(self, path):
+        told = []
+        file, broker = await failing_broker(path, told)
+        broker.place(order(1, 300))
+        await broker.settle()
+        file.error = BookFull("no room")
+        broker.move_cash("d1", D(5_000))
+        await broker.settle()
+        file.error = None
+        await broker.on_close(close(TUESDAY, KO=50))
+        assert (await broker.book(None)).positions == {"KO": 300}
+        await broker.aclose()
+
+    async def test_what_was_cancelled_without_the_disk_stays_cancelled(self, path):
+        told = []
+        file, broker = await failing_broker(path, told)
+        broker.place(order(1, 10))
+        await broker.settle()
+        file.error = BookFull("no room")
+        broker.cancel(order(1, 10))
+        await broker.settle()
+        file.error = None
+        broker.place(order(1, 10))
+        await broker.settle()
+        assert [r.kind for r in told] == [
+            ReportKind.ACCEPTED,
+            ReportKind.CANCELLED,
+            ReportKind.CANCELLED,
+        ]
+        await broker.aclose()
+
+
+@pytest.mark.asyncio
+async def test_a_caller_who_gives_up_does_not_break_a_write_that_was_begun(path):
+    told = []
+    file, broker = await failing_broker(path, told)
+    broker.place(order(1, 10))
+    await broker.settle()
+    file.begun = asyncio.Event()
+    asking = asyncio.ensure_future(broker.on_close(close(TUESDAY, KO=50)))
+    await file.begun.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert (await broker.book(None)).positions == {"KO": 10}
+    assert isinstance(told[-1], RecordFill)
+    assert broker.connected
+    await broker.aclose()
 
 
 @pytest.mark.asyncio
