@@ -15,10 +15,10 @@ from state.journal import (
     UnfitJournal,
     chain,
     check_ends,
-    fill_row,
     known,
     name_of,
 )
+from state.rows import fill_row
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -72,7 +72,7 @@ def check_tables(db: Database) -> None:
 def compare(name: str, what: str, expected: dict[Any, Any], rows: Iterable[Any]) -> None:
     """Raise CorruptJournal where the rows of a table differ from what the records make of it."""
     found = {row[0]: row for row in rows}
-    for key in expected.keys() | found.keys():
+    for key in sorted(expected.keys() | found.keys()):
         if expected.get(key) != found.get(key):
             raise CorruptJournal(
                 name, f"{what} {key} is {found.get(key)}, the records say {expected.get(key)}"

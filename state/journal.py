@@ -1,34 +1,39 @@
 """The journal: an SQLite file that remembers every event, chained by hash.
 
 Synchronous functions of a connection. The daemon is the only writer; it calls them in one thread,
-one call a batch, and alone checkpoints. Longer than most modules because the order of writing and
-of checking is one argument, to be read in one place.
+one call a batch, and alone checkpoints. The module is long because it alone may know SQLite: what
+to refuse, how to write, what an error means and how to read back are one argument.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import blake2b
+from contextlib import contextmanager
 from pathlib import Path
-from struct import Struct
 from struct import error as StructError  # noqa: N812
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
 from state.apply import replay
-from state.canonical import (
-    SHAPE,
-    Undecodable,
-    body_of,
-    event_in,
-    kind_of,
-    micros,
-    microseconds,
-    snapshot_in,
-)
+from state.canonical import Undecodable, body_of, event_in, kind_of, microseconds, snapshot_in
 from state.event import Halted, OrderFilled, Resumed
-from state.order import Order
-from state.record import Batch, Head, StoredCommand
+from state.record import Batch, Head
+from state.rows import (
+    DELETE_HALT,
+    INSERT_EVENT,
+    INSERT_FILL,
+    INSERT_HALT,
+    INSERT_SNAPSHOT,
+    PRUNE_SNAPSHOTS,
+    UPSERT_COMMAND,
+    UPSERT_ORDER,
+    command_row,
+    fill_row,
+    link,
+    order_row,
+    saved_row,
+    seal,
+)
 from state.schema import APPLICATION_ID, LADDER, Step
 from state.snapshot import Snapshot
 
@@ -39,33 +44,12 @@ T = TypeVar("T")
 
 GENESIS: Final = Head(0, bytes(32))
 SNAPSHOTS_KEPT: Final = 2
-PLACE: Final = Struct(">qq")
 
-INSERT_EVENT: Final = "INSERT INTO event (seq, wall_us, type, body, hash) VALUES (?, ?, ?, ?, ?)"
-INSERT_FILL: Final = (
-    "INSERT INTO fill (seq, execution_id, order_id, symbol, quantity_u, price_u, fee_u,"
-    " traded_us, at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-INSERT_HALT: Final = (
-    "INSERT OR REPLACE INTO halt (scope, since_seq, code, actor, reason) VALUES (?, ?, ?, ?, ?)"
-)
-DELETE_HALT: Final = "DELETE FROM halt WHERE scope = ?"
-UPSERT_ORDER: Final = (
-    "INSERT INTO intent (order_id, order_ref, rid, symbol, quantity_u, price_u, limit_u, source,"
-    " session, created_us, status, filled_u, reported_u, value_u, fees_u, broker_oid, broker_id,"
-    " reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (order_id) DO UPDATE SET status = excluded.status, filled_u = excluded.filled_u,"
-    " reported_u = excluded.reported_u, value_u = excluded.value_u, fees_u = excluded.fees_u,"
-    " broker_oid = excluded.broker_oid, broker_id = excluded.broker_id, reason = excluded.reason"
-)
-UPSERT_COMMAND: Final = (
-    "INSERT INTO command (rid, key, op, principal, digest, final, wall_us, reply)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (rid) DO UPDATE SET"
-    " digest = excluded.digest, reply = excluded.reply, final = excluded.final"
-)
-INSERT_SNAPSHOT: Final = "INSERT OR REPLACE INTO snapshot (seq, hash, body) VALUES (?, ?, ?)"
-PRUNE_SNAPSHOTS: Final = (
-    "DELETE FROM snapshot WHERE seq NOT IN (SELECT seq FROM snapshot ORDER BY seq DESC LIMIT ?)"
+SNAPSHOTS: Final = "SELECT seq, hash, body FROM snapshot"
+LAST_KNOWN: Final = (
+    "SELECT max((SELECT coalesce(max(seq), 0) FROM snapshot),"
+    " (SELECT coalesce(max(seq), 0) FROM fill),"
+    " (SELECT coalesce(max(since_seq), 0) FROM halt))"
 )
 CHAIN: Final = "SELECT seq, wall_us, type, body, hash FROM event WHERE seq > ? ORDER BY seq"
 
@@ -128,14 +112,26 @@ def connect(
         f"{file.as_uri()}?mode=rw", uri=True, timeout=2.0, isolation_level=None, factory=factory
     )
     try:
-        settle(db)
-        if version is not None and version < len(ladder):
-            keep_copy(db, file, version)
-            climb(db, ladder)
+        with sound(file):
+            settle(db)
+            if version is not None and version < len(ladder):
+                keep_copy(db, file, version)
+                climb(db, ladder)
     except BaseException:
         db.close()
         raise
     return db
+
+
+@contextmanager
+def sound(file: Path) -> Iterator[None]:
+    """Raise CorruptJournal where SQLite meets what no SQLite file can be."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if code(error) not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            raise
+        raise CorruptJournal(str(file), f"can't be read: {error}") from error
 
 
 def in_memory(factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
@@ -182,7 +178,8 @@ def open_to_read(file: Path) -> sqlite3.Connection:
     """Open a file read-only; as an immutable one where even the log's index can't be made."""
     db = sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=2.0, isolation_level=None)
     try:
-        db.execute("SELECT 1 FROM sqlite_master").close()
+        with sound(file):
+            db.execute("SELECT 1 FROM sqlite_master").close()
     except sqlite3.OperationalError as error:
         db.close()
         if code(error) != sqlite3.SQLITE_CANTOPEN or beside(file, "-wal").exists():
@@ -227,17 +224,12 @@ def marks_of(file: Path) -> tuple[int, int]:
         raise ForeignJournal(str(file), "is not an SQLite file")
     if not beside(file, "-wal").exists():
         return int.from_bytes(header[68:72]), int.from_bytes(header[60:64])
+    db = open_to_read(file)
     try:
-        db = open_to_read(file)
-        try:
-            (application,) = db.execute("PRAGMA application_id").fetchone()
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-        finally:
-            db.close()
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
-        raise CorruptJournal(str(file), f"can't be read: {error}") from error
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+    finally:
+        db.close()
     return application, version
 
 
@@ -302,18 +294,6 @@ def code(error: sqlite3.Error) -> int:
 
 
 # Writing
-
-
-def link(before: bytes, seq: int, wall_us: int, kind: str, body: bytes) -> bytes:
-    """Return the chain hash of a record: of the one before it, its place, its time, its body."""
-    return blake2b(
-        b"".join((before, PLACE.pack(seq, wall_us), kind.encode(), body)), digest_size=32
-    ).digest()
-
-
-def seal(head: bytes, body: bytes) -> bytes:
-    """Return the hash that binds a snapshot to the chain it is a fold of, and to how it folds."""
-    return blake2b(b"".join((head, SHAPE, body)), digest_size=32).digest()
 
 
 def append(db: sqlite3.Connection, batch: Batch, head: Head) -> Head:
@@ -382,69 +362,6 @@ def undo(db: sqlite3.Connection) -> None:
             raise CommitInDoubt(f"a failed transaction could not be undone: {error}") from error
 
 
-def fill_row(seq: int, fill: OrderFilled) -> tuple[int | str, ...]:
-    """Return the row of one execution, recorded as event `seq`."""
-    return (
-        seq,
-        fill.execution_id,
-        fill.order_id,
-        fill.symbol,
-        micros(fill.quantity),
-        micros(fill.price),
-        micros(fill.fee),
-        microseconds(fill.traded_at),
-        microseconds(fill.at),
-    )
-
-
-def order_row(order: Order) -> tuple[int | str | None, ...]:
-    """Return the row of an order as it stands."""
-    return (
-        order.order_id,
-        order.order_ref,
-        order.rid,
-        order.symbol,
-        micros(order.quantity),
-        micros(order.price),
-        None if order.limit_price is None else micros(order.limit_price),
-        order.source,
-        order.session.isoformat(),
-        microseconds(order.created_at),
-        order.status.value,
-        micros(order.filled),
-        micros(order.reported),
-        micros(order.value),
-        micros(order.fees),
-        order.broker_oid,
-        order.broker_id,
-        order.reason,
-    )
-
-
-def command_row(command: StoredCommand) -> tuple[int | str | bytes, ...]:
-    """Return the row of a command and its reply."""
-    return (
-        command.rid,
-        command.key,
-        command.op,
-        command.principal,
-        command.digest,
-        int(command.final),
-        microseconds(command.wall),
-        command.reply,
-    )
-
-
-def saved_row(snapshot: Snapshot | None, head: Head) -> tuple[int, bytes, bytes] | None:
-    """Return the row of a snapshot taken at `head`; raise ValueError when it is of elsewhere."""
-    if snapshot is None:
-        return None
-    if snapshot.seq != head.seq:
-        raise ValueError(f"a snapshot of record {snapshot.seq} can't be saved at {head.seq}")
-    body = body_of(snapshot)
-    return head.seq, seal(head.hash, body), body
-
-
 # Reading back
 
 
@@ -501,29 +418,25 @@ def chain(db: sqlite3.Connection) -> Iterator[Head]:
 
 
 def saved_snapshots(db: sqlite3.Connection) -> dict[int, tuple[bytes, bytes]]:
-    """Return the stored snapshots, seal and body by seq, unchecked; none if unreadable."""
-    try:
-        rows = db.execute("SELECT seq, hash, body FROM snapshot").fetchall()
-    except sqlite3.Error:
-        return {}
-    return {seq: (sealed, body) for seq, sealed, body in rows if isinstance(body, bytes)}
+    """Return the stored snapshots, seal and body by seq, unchecked."""
+    return {seq: (sealed, body) for seq, sealed, body in rows_of(db, SNAPSHOTS)}
 
 
 def check_ends(db: sqlite3.Connection, head: Head) -> None:
     """Raise CorruptJournal when another table knows of records after the last one."""
-    name = name_of(db)
-    try:
-        (last,) = db.execute(
-            "SELECT max((SELECT coalesce(max(seq), 0) FROM snapshot),"
-            " (SELECT coalesce(max(seq), 0) FROM fill),"
-            " (SELECT coalesce(max(since_seq), 0) FROM halt))"
-        ).fetchone()
-    except sqlite3.Error as error:
-        raise CorruptJournal(name, f"can't be read: {error}") from error
-    if not isinstance(last, int) or last > head.seq:
+    ((last,),) = rows_of(db, LAST_KNOWN)
+    if last > head.seq:
         raise CorruptJournal(
-            name, f"records {head.seq + 1} to {last} are gone from the end", head.seq + 1
+            name_of(db), f"records {head.seq + 1} to {last} are gone from the end", head.seq + 1
         )
+
+
+def rows_of(db: sqlite3.Connection, question: str) -> list[tuple[Any, ...]]:
+    """Return all rows of a query that only a damaged journal fails; raise CorruptJournal then."""
+    try:
+        return db.execute(question).fetchall()
+    except sqlite3.Error as error:
+        raise CorruptJournal(name_of(db), f"can't be read: {error}") from error
 
 
 def name_of(db: sqlite3.Connection) -> str:

@@ -7,6 +7,7 @@ import stat
 from datetime import timedelta
 from decimal import Decimal as D
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -31,15 +32,15 @@ from state.journal import (
     checkpoint,
     connect,
     in_memory,
-    link,
     load,
     reader,
-    seal,
 )
 from state.record import Batch
+from state.rows import link, seal
 from state.schema import APPLICATION_ID, LADDER, VERSION
 from state.snapshot import Snapshot
 from tests.chronicle import CLOSE, LONG, MONDAY, WALL, command, stories, write
+from tests.tmpfs import read_only, tmpfs
 
 DRILL = Halted("account", "drill", "MANUAL", "ann", CLOSE)
 ORDER = OrderSubmitted("R.0", "R", "KO", D(10), D(50), None, "manual", MONDAY, CLOSE)
@@ -243,6 +244,19 @@ def test_a_reader_needs_no_daemon(filled):
     db = reader(path)
     snapshot, end = load(db)
     db.close()
+
+    assert same(snapshot, now)
+    assert end == head
+
+
+def test_a_reader_needs_no_writable_disk(filled, tmp_path):
+    path, now, head = filled
+    with tmpfs(tmp_path / "disk", 8 << 20) as disk:
+        copy = Path(shutil.copy(path, disk))
+        read_only(disk)
+        db = reader(copy)
+        snapshot, end = load(db)
+        db.close()
 
     assert same(snapshot, now)
     assert end == head
@@ -738,9 +752,10 @@ def test_a_flipped_bit_in_an_event_row_is_always_found(filled):
 
 
 @pytest.mark.nightly
-def test_every_flipped_bit_in_every_event_row_is_found(filled):
+@pytest.mark.timeout(900)
+def test_every_flipped_bit_of_some_rows_is_found(filled):
     image = filled[0].read_bytes()
-    rows = cells(filled[0])
+    rows = Random(2).sample(cells(filled[0]), 12)
     harmless = {(seq_column(image, start), 3) for start, _ in rows}
     every = [(at, bit) for start, end in rows for at in range(start, end) for bit in range(8)]
 
