@@ -114,14 +114,14 @@ def ended(effective: Effective, state: Path, *, check: bool) -> End:
 
 def verdict(failure: Exception) -> End:
     """Say why the daemon ended, and return the code that tells what to do about it."""
-    from strategies.plugin import StrategyUnknown
-
+    from daemon.brokers.paper_book import BookRefused
     from daemon.calendar import CalendarUnknown
     from daemon.feeds.prices import PriceFileInvalid
     from daemon.life import TradingImpossible
     from daemon.lock import StateHeld, UnsafeFileSystem
     from daemon.socket_file import SocketUnusable
     from state.journal import CommitInDoubt, UnfitJournal
+    from strategies.plugin import StrategyUnknown
 
     misconfigured = (
         AddressInvalid,
@@ -134,7 +134,7 @@ def verdict(failure: Exception) -> End:
     )
     ends: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], End]] = (
         (CommitInDoubt, End.COMMIT_IN_DOUBT),
-        (UnfitJournal, End.JOURNAL_UNFIT),
+        ((UnfitJournal, BookRefused), End.JOURNAL_UNFIT),
         (StateHeld, End.STATE_HELD),
         (misconfigured, End.BAD_CONFIGURATION),
     )

@@ -105,6 +105,10 @@ class Calendar:
         rest = self._sessions[i].rest
         return rest is None or not rest[0] <= at < rest[1]
 
+    def last_open(self, at: datetime) -> datetime:
+        """Return the latest moment up to `at` at which the market traded, or just closed."""
+        return at if self.is_open(at) else min(at, self.close_of(self.session_of(at)))
+
     def next_session(self, day: date) -> date | None:
         """Return the first session after `day`, which need not be one; None past the last."""
         i = bisect_right(self._days, day)

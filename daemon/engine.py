@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 from msgspec.structs import replace
-from state.journal import JournalFull
 
 from control.protocol import Reply, decode_reply, encode
 from daemon.replies import (
@@ -33,6 +32,7 @@ from state.command import (
 )
 from state.decider import decide
 from state.event import CancelRequested, CommandFinished, Event
+from state.journal import JournalFull
 from state.moment import Moment
 from state.order import Order, OrderId, Rid
 from state.record import Batch, Head, StoredCommand

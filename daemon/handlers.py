@@ -8,7 +8,6 @@ from hashlib import blake2b
 from typing import Any, Final, TypeVar, assert_never
 
 from msgspec.structs import replace
-from state.audit import audit
 
 from control import protocol
 from control.protocol import (
@@ -40,6 +39,7 @@ from daemon.replies import SAME_KEY, builtin
 from daemon.seams import Broker, BrokerUnavailable, Clock, Store
 from daemon.watch import Watch
 from state import answers
+from state.audit import audit
 from state.command import Cause, ClientCommand, RecordReconciliation
 from state.history import fills, find_commands, orders, recorded, records
 from state.integrity import verify
@@ -102,8 +102,8 @@ class Handlers:
             case DryRun():
                 return self._dry_run(ask)
             case Audit():
-                found = audit(now, await self._watch.audit_facts())
-                return self._say("audit", builtin(found))
+                judged = audit(now, await self._watch.audit_facts())
+                return self._say("audit", builtin(judged))
             case protocol.Report():
                 return await self._report(ask)
             case Events():

@@ -11,8 +11,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from strategies.plugin import load
-from strategies.sizing import targets
 
 from control.version import VERSION
 from daemon.brokers.paper import PaperBroker
@@ -47,6 +45,8 @@ from state.event import (
 from state.history import unfinished
 from state.instrument import Symbol
 from state.snapshot import Snapshot
+from strategies.plugin import load
+from strategies.sizing import targets
 
 JOURNAL: Final = "journal.db"
 PAPER_BOOK: Final = "paper.db"
@@ -146,6 +146,7 @@ class Life:
             broker,
             feed,
             self._clock,
+            self._calendar,
             halt_file,
             self._state / JOURNAL,
             self.settings,
@@ -274,7 +275,7 @@ class Effects:
                     self._broker.move_cash(ref, amount)
                 case Halted(scope="account", reason=reason, actor=actor, at=at):
                     self._note(HaltNote("account", reason, actor, at))
-                case Resumed(scope="account"):
+                case Resumed(scope=scope) if scope == self._halt_file.read().scope:
                     self._halt_file.remove()
                 case ShutdownRequested():
                     self._stop.set()

@@ -80,7 +80,7 @@ async def look(engine: Engine, broker: Broker) -> BrokerBook:
         ours = now.orders.get(order_id)
         if ours is not None:
             engine.report(status_of(order_id, told))
-        if told.status == "open" and (ours is None or ours.status is Status.NOT_PLACED):
+        if told.status == "open" and (ours is None or not ours.open):
             zombie(broker, order_id, told, now)
     await engine.tell(RecordReconciliation(looked=True))
     return book

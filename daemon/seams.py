@@ -1,12 +1,13 @@
 """The seams: what the daemon takes from the world. All injected, nothing found."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
+from daemon.feeds.bar_check import Refusal
 from state.command import RecordFill, RecordStatus
 from state.instrument import Symbol
 from state.order import Order, Rid
@@ -131,3 +132,10 @@ class Feed(Protocol):
     @property
     def ended(self) -> bool:
         """Return whether there will never be another close."""
+
+    @property
+    def refused(self) -> Mapping[Refusal, int]:
+        """Return how many bars were not believed, by reason."""
+
+    async def run(self, deliver: Callable[[Close], Awaitable[None]]) -> None:
+        """Await `deliver` for each close; return when there are no more."""

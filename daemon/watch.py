@@ -2,19 +2,20 @@
 
 import logging
 import os
-from collections.abc import Mapping
+import shutil
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import msgspec
 
 from daemon.calendar import Calendar
 from daemon.engine import Engine
-from daemon.feeds.bar_check import Refusal
 from daemon.halt_file import HaltFile
-from daemon.recovery import compare
+from daemon.recovery import compare, look_for_differences
 from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Store
 from state.command import Cause, Halt, HaltForDisk
+from state.evidence import AuditFacts, JournalChecked
+from state.integrity import verify
 from state.moment import Moment
 from state.order import Status, request_id
 from state.settings import Settings
@@ -34,14 +35,6 @@ class Verdict(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...] = ()
 
 
-class CheckedFeed(Feed, Protocol):
-    """A feed that also counts the bars it did not believe."""
-
-    @property
-    def refused(self) -> Mapping[Refusal, int]:
-        """Return how many bars were refused, by reason."""
-
-
 class Watch:
     """Answers what a snapshot can't know, and goes the rounds."""
 
@@ -50,15 +43,17 @@ class Watch:
         engine: Engine,
         store: Store,
         broker: Broker,
-        feed: CheckedFeed,
+        feed: Feed,
         clock: Clock,
+        calendar: Calendar,
         halt_file: HaltFile,
         journal: Path,
         settings: Settings,
         version: str,
     ) -> None:
         self._engine, self._store, self._broker, self._feed = engine, store, broker, feed
-        self._clock, self._halt_file, self._journal = clock, halt_file, journal
+        self._clock, self._calendar = clock, calendar
+        self._halt_file, self._journal = halt_file, journal
         self._settings, self._version = settings, version
 
     def ready(self) -> bool:
@@ -68,28 +63,56 @@ class Watch:
 
     def status_facts(self) -> StatusFacts:
         """Return what the shell knows, for the status."""
-        now = self._engine.snapshot
         return StatusFacts(
             mode=mode(self._settings),
             ready=self.ready(),
             clock=self._engine.moment().at,
-            feed=FeedFacts(
-                self._feed.kind,
-                self._feed.connected,
-                now.closed_at,
-                self._feed.ended,
-                {str(reason): count for reason, count in self._feed.refused.items()},
-            ),
+            feed=self.feed_facts(),
             broker=BrokerFacts(self._broker.kind, self._broker.connected, self._broker.account),
             journal=JournalFacts(self._engine.head.seq, self.journal_bytes()),
             version=self._version,
             pid=os.getpid(),
         )
 
+    async def audit_facts(self) -> AuditFacts:
+        """Find out what the shell can for an audit; what can't be found out is None."""
+        now, at = self._engine.snapshot, self._engine.moment().at
+        differences = orders = None
+        unavailable = ""
+        try:
+            differences, _ = await look_for_differences(self._engine, self._broker)
+            book = await self._broker.book(now.closed_at)
+            orders = tuple(order.order_ref for order in book.orders if order.status == "open")
+        except BrokerUnavailable as e:
+            unavailable = str(e)
+        written = self._engine.head.seq
+        checked = await self._store.read(verify)
+        return AuditFacts(
+            at=at,
+            due=self._calendar.last_open(at),
+            broker=self._broker.kind,
+            differences=differences,
+            broker_orders=orders,
+            unavailable=unavailable,
+            feed=self.feed_facts(),
+            journal=JournalChecked(checked.ok, checked.seq, written, checked.message),
+            disk_free=shutil.disk_usage(self._journal.parent).free,
+            wal_bytes=size(self._journal.with_name(self._journal.name + "-wal")),
+        )
+
+    def feed_facts(self) -> FeedFacts:
+        """Return what the shell knows of the feed."""
+        return FeedFacts(
+            self._feed.kind,
+            self._feed.connected,
+            self._engine.snapshot.closed_at,
+            self._feed.ended,
+            {str(reason): count for reason, count in self._feed.refused.items()},
+        )
+
     def journal_bytes(self) -> int:
         """Return the size of the journal and its write-ahead log on disk."""
-        files = (self._journal, self._journal.with_name(self._journal.name + "-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
+        return size(self._journal) + size(self._journal.with_name(self._journal.name + "-wal"))
 
     def health(self) -> Verdict:
         """Return how the daemon is. A halt is a decision, not an illness."""
@@ -123,9 +146,12 @@ class Watch:
 
     async def heed_halt_file(self) -> None:
         """Journal a halt that was written to the file while nobody could be asked."""
-        if not self._halt_file.exists() or self._engine.snapshot.halting() is not None:
+        if not self._halt_file.exists():
             return
         note = self._halt_file.read()
+        halts = self._engine.snapshot.halts
+        if "account" in halts or note.scope in halts:
+            return
         key = f"halt-file|{self._engine.head.seq}"
         cause = Cause(request_id(key), key, "halt", note.actor, "halt-file")
         await self._engine.tell(Halt(note.reason, note.scope), cause)
@@ -142,6 +168,14 @@ class Watch:
             await compare(self._engine, self._broker)
         except BrokerUnavailable as e:
             log.warning("reconcile_failed", extra={"detail": str(e)})
+
+
+def size(file: Path) -> int:
+    """Return a file's size in bytes, 0 when there is none."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def mode(settings: Settings) -> Literal["replay", "paper", "live"]:
