@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
@@ -25,10 +26,14 @@ from state.command import (
     Cause,
     ClientCommand,
     Command,
+    ExecutePlan,
     Halt,
     HaltForDisk,
+    MakePlan,
+    Rebalance,
     RecordReconciliation,
     Report,
+    SubmitOrder,
 )
 from state.decider import decide
 from state.event import CancelRequested, CommandFinished, Event
@@ -43,6 +48,7 @@ INBOX: Final = 1024  # client commands waiting; one more is told BUSY
 BATCH: Final = 256  # commands decided and committed together
 SNAPSHOT_EVERY: Final = 10_000  # events
 NOTHING: Final = RecordReconciliation(looked=True)
+SUBMITTING: Final = (ExecutePlan, MakePlan, Rebalance, SubmitOrder)
 URGENT: Final = (CancelOrders, Halt)  # still taken while the disk is full: they only cut risk
 
 log = logging.getLogger(__name__)
@@ -86,6 +92,8 @@ class Engine:
         self._unfinished: dict[Rid, StoredCommand] = {c.rid: c for c in unfinished}
         self._waiting: dict[Rid, list[asyncio.Future[Reply]]] = {}
         self._committed = asyncio.Condition()
+        self._between_closes = asyncio.Event()
+        self._between_closes.set()
         self._saved = snapshot.seq
 
     async def ask(self, command: ClientCommand, cause: Cause) -> Reply:
@@ -93,6 +101,8 @@ class Engine:
 
         Raises whatever ended the engine: then nobody knows, and the client must ask again.
         """
+        if isinstance(command, SUBMITTING):
+            await self._between_closes.wait()
         if self._clients >= INBOX:
             return busy(cause, f"{self._clients} commands are waiting")
         self._clients += 1
@@ -103,6 +113,24 @@ class Engine:
         if answer.reply is None:
             raise RuntimeError(f"the engine gave no reply to {cause.op}")
         return answer.reply
+
+    @property
+    def asked(self) -> bool:
+        """Return whether a client's command waits to be decided."""
+        return self._clients > 0
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Hold commands that submit orders back while a close is on its way.
+
+        An order decided on the close before, when its session's bar has traded already, could only
+        expire. What cuts risk is never held.
+        """
+        self._between_closes.clear()
+        try:
+            yield
+        finally:
+            self._between_closes.set()
 
     async def tell(self, command: Report | ClientCommand, cause: Cause | None = None) -> Answer:
         """Return what the daemon's own `command` caused, once it is durable."""

@@ -85,19 +85,18 @@ class Trader:
         While no order is open nothing depends on the journal's answer, so closes may be a little
         ahead of it; with open orders each step waits for the one before.
         """
-        if self._engine.snapshot.open_orders:
-            await self.caught_up()
-            await self._sender.flushed()
-        await self._broker.on_close(close)
-        self._closes.append(close)
         due = self._due is not None and self._due(close.session)
-        if due or self._engine.snapshot.open_orders:
-            await self.caught_up()
-        targets = None
-        if due or self._due is None:
-            targets = self._targets(close)
-        command = CloseBars(close.at, close.session, close.bars, targets, self._strategy)
-        self._ahead.append(self._engine.send(command))
+        with self._engine.closing():
+            if self._engine.asked or self._engine.snapshot.open_orders:
+                await self.caught_up()
+                await self._sender.flushed()
+            await self._broker.on_close(close)
+            self._closes.append(close)
+            if due or self._engine.snapshot.open_orders:
+                await self.caught_up()
+            targets = self._targets(close) if due or self._due is None else None
+            command = CloseBars(close.at, close.session, close.bars, targets, self._strategy)
+            self._ahead.append(self._engine.send(command))
         if due:
             await self.caught_up()
             await self._rebalance(close.session)
