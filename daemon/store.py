@@ -42,8 +42,16 @@ log = logging.getLogger(__name__)
 class Writer:
     """The one writing connection and the head it wrote. Poisoned by a commit in doubt."""
 
-    def __init__(self, db: sqlite3.Connection, head: Head, space: Space, path: Path | None) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        head: Head,
+        space: Space,
+        path: Path | None,
+        log_limit: int = LOG_LIMIT,
+    ) -> None:
         self.db, self.head, self.space = db, head, space
+        self._log_limit = log_limit
         self._doubt: CommitInDoubt | None = None
         self._log = path.with_name(path.name + "-wal") if path else None
         self._commits = 0  # since the last checkpoint
@@ -76,7 +84,7 @@ class Writer:
         """Return whether the log is long enough to be moved into the database."""
         if self._commits >= CHECKPOINT_EVERY:
             return True
-        return self._commits % LOOK_EVERY == LOOK_EVERY - 1 and self.log_bytes() > LOG_LIMIT
+        return self._commits % LOOK_EVERY == LOOK_EVERY - 1 and self.log_bytes() > self._log_limit
 
     def checkpoint(self, *, last: bool = False) -> None:
         """Move the log into the database; empty it when it is too long, and at the `last`.
@@ -88,12 +96,12 @@ class Writer:
         self._commits = 0
         try:
             done = checkpoint(self.db, "TRUNCATE" if last else "PASSIVE")
-            if not last and self.log_bytes() > LOG_LIMIT:
+            if not last and self.log_bytes() > self._log_limit:
                 done = checkpoint(self.db, "TRUNCATE")
         except sqlite3.Error as error:
             log.warning("checkpoint_failed", extra={"detail": str(error)})
             return
-        if done.busy and self.log_bytes() > LOG_LIMIT:
+        if done.busy and self.log_bytes() > self._log_limit:
             log.warning("log_held_by_reader", extra={"frames": done.frames, "moved": done.moved})
 
     def log_bytes(self) -> int:
@@ -121,6 +129,7 @@ class JournalStore:
     ) -> None:
         self._writing, self._reading, self._writer = writing, reading, writer
         self._checkpoint: asyncio.Future[None] | None = None
+        self._closed = False
 
     async def append(self, batch: Batch) -> Head:
         """Make a batch durable, all or none; once begun it runs to its end, cancelled or not.
@@ -159,12 +168,17 @@ class JournalStore:
         return await hop(self._writing, self._writer.space.hold)
 
     async def aclose(self) -> None:
-        """Finish what was begun, empty the log, and let go of the file."""
-        await self._reading.close()
-        if self._checkpoint is not None:
-            await asyncio.wait([self._checkpoint])
-        await hop(self._writing, self._writer.checkpoint, last=True)
-        await self._writing.close()
+        """Finish what was begun, empty the log, and let go of the file; twice is once."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self._reading.close()
+            if self._checkpoint is not None:
+                await asyncio.wait([self._checkpoint])
+            await hop(self._writing, self._writer.checkpoint, last=True)
+        finally:
+            await self._writing.close()
 
 
 class InlineStore:
@@ -212,7 +226,7 @@ async def open_store(path: Path, space: Space | None = None) -> tuple[JournalSto
     Raises UnfitJournal (foreign, newer, corrupt), before anything is touched.
     """
     space = space or DiskSpace(path.parent)
-    writing = await aiosqlite.Connection(partial(connect, path), 64)
+    writing = await aiosqlite.Connection(partial(connect, path, factory=factory), 64)
     try:
         snapshot, head = await hop(writing, examined, writing._conn)
         await hop(writing, sync_directory, path.parent)
