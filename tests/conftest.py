@@ -4,7 +4,7 @@ import os
 
 import hypothesis
 
-pytest_plugins = ["tests.areas"]
+pytest_plugins = ["tests.areas", "tests.engine"]
 
 # A test reads no setting of whoever runs it; what it needs it passes on.
 for name in [n for n in os.environ if n.startswith("TM_") and n != "TM_REQUIRE"]:
