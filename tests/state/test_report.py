@@ -157,6 +157,13 @@ def test_drawdown_and_falls_begin_with_the_base_of_the_period():
     assert reported(down, start=TUESDAY).underwater[0].peak == MONDAY
 
 
+def test_the_largest_net_exposure_may_be_short():
+    short = [*FIRST, bars(TUESDAY, 10_000, 15_000, gross=0.5, net=-0.5, KO=50)]
+    less = bars(WEDNESDAY, 10_000, 8_000, gross=0.2, net=0.2, KO=50)
+
+    assert reported([*short, less]).risk.net_max == -0.5
+
+
 def test_an_empty_journal_reports_nothing_and_says_so():
     nothing = reported([])
 
