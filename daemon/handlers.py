@@ -102,7 +102,8 @@ class Handlers:
             case DryRun():
                 return self._dry_run(ask)
             case Audit():
-                judged = audit(now, await self._watch.audit_facts())
+                facts = await self._watch.audit_facts()  # first: it books what the broker says
+                judged = audit(self._engine.snapshot, facts)
                 return self._say("audit", builtin(judged))
             case protocol.Report():
                 return await self._report(ask)

@@ -28,7 +28,7 @@ from state.event import (
 from state.halting import stop_trading
 from state.instrument import ZERO, AmountOutOfRange, money
 from state.order import TRANSITIONS, Order, Trigger
-from state.unfolding import Unfolding
+from state.unfolding import Unavailable, Unfolding
 
 CASH_KINDS: Final[Mapping[str, Literal["deposit", "withdraw", "dividend", "adjustment"]]] = {
     "deposit": "deposit",
@@ -103,21 +103,28 @@ def overfilled(order: Order, quantity: Decimal) -> bool:
     return order.filled > abs(order.quantity) or quantity * order.quantity < ZERO
 
 
-def move_cash(course: Unfolding, command: MoveCash) -> None:
+def move_cash(course: Unfolding, command: MoveCash) -> Unavailable | None:
     """Book a deposit, a withdrawal or a dividend on paper; live, cash moves at the broker."""
     now = course.now
+    if not now.funded:
+        return Unavailable(
+            "not_ready",
+            Code.RECONCILE_PENDING,
+            "the broker has not said yet with how much cash the account begins",
+            "wait for readiness: tm health, tm reconcile",
+        )
     if now.start is not None and now.start.mode == "live":
         course.deny(
             Code.NOT_PAPER,
             "cash of a live account moves at the broker, not here",
             hint="after it moved, `tm reconcile accept --as deposit` explains it",
         )
-        return
+        return None
     try:
         amount = money(command.amount)
     except AmountOutOfRange as e:
         course.deny(Code.INVALID_QUANTITY, str(e), subject="cash", value=command.amount)
-        return
+        return None
     if amount <= 0:
         course.deny(
             Code.INVALID_QUANTITY,
@@ -127,7 +134,7 @@ def move_cash(course: Unfolding, command: MoveCash) -> None:
             limit=0,
             hint="say `tm cash withdraw AMOUNT` to take money out",
         )
-        return
+        return None
     if command.kind == "withdraw" and amount > now.ledger.cash:
         course.deny(
             Code.INSUFFICIENT_CASH,
@@ -137,10 +144,11 @@ def move_cash(course: Unfolding, command: MoveCash) -> None:
             limit=now.ledger.cash,
             hint="sell first, or withdraw less",
         )
-        return
+        return None
     signed = -amount if command.kind == "withdraw" else amount
     by = f"by {course.actor}"
     course.note(CashMoved(command.kind, signed, by, course.moment.at, ref=course.rid))
+    return None
 
 
 def record_reconciliation(course: Unfolding, found: RecordReconciliation) -> None:
@@ -172,6 +180,15 @@ def accept_difference(course: Unfolding, command: AcceptDifference) -> None:
     if not differences:
         course.skip("NO_DIFFERENCE", "the books agree, so there is nothing to accept")
         return
+    unpriced = [d.subject for d in differences if d.subject not in {"cash", *course.now.marks}]
+    if unpriced:
+        course.deny(
+            Code.NO_PRICE,
+            f"there is no price of {', '.join(unpriced)}, so nobody can say what it is worth",
+            subject=unpriced[0],
+            hint="add it to the price feed, or trade it away at the broker",
+        )
+        return
     sign = {"deposit": 1, "dividend": 1, "withdrawal": -1}.get(command.kind)
     for found in differences:
         gap = found.broker - found.ours
@@ -191,6 +208,6 @@ def accept_difference(course: Unfolding, command: AcceptDifference) -> None:
         if found.subject == "cash":
             course.note(CashMoved(CASH_KINDS[command.kind], gap, command.reason, at))
         else:
-            price = course.now.price(found.subject) or ZERO
+            price = course.now.marks[found.subject].price
             course.note(PositionAdjusted(found.subject, gap, price, command.reason, at))
     course.note(Reconciled((), at))

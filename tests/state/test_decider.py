@@ -431,6 +431,11 @@ class TestBooksCompared:
         assert the(course, CashMoved).kind == "withdraw"
         assert course.now.ledger.flows == D(99_990)
 
+    def test_units_nobody_can_price_are_not_booked(self):
+        now = told(funded(), RecordReconciliation((Difference("XX", D(0), D(5)),))).now
+        refused = the(asked(now, AcceptDifference("adjustment", "?")), CommandRefused)
+        assert refused.denial.code is Code.NO_PRICE
+
     def test_nothing_to_accept(self):
         course = asked(funded(), AcceptDifference("deposit", "?"))
         assert the(course, CommandSkipped).code == "NO_DIFFERENCE"

@@ -1,0 +1,83 @@
+"""What the documents say is what the programs do."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import fields
+
+from control.cli import COMMANDS
+from control.protocol import Exit
+from daemon.__main__ import End
+from state.configuration import decode
+from state.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+REFERENCE = (ROOT / "docs/configuration.md").read_text()
+KEYS = [
+    f"{section.name}.{field.name}"
+    for section in fields(Settings)
+    for field in fields(type(getattr(Settings(), section.name)))
+]
+ROW = re.compile(r"^\| `(?P<key>[a-z_.]+)` \| `(?P<default>.*?)` \| (?P<what>.+) \|$", re.MULTILINE)
+
+
+def written(value):
+    """Return a default as TOML would have it."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case list() | tuple():
+            return "[]"
+        case dict():
+            return "{}"
+        case str():
+            return f'"{value}"'
+        case _:
+            return str(value)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_setting_is_in_the_reference_with_its_default(key):
+    rows = {row["key"]: row["default"] for row in ROW.finditer(REFERENCE)}
+    section, name = key.split(".")
+    default = written(msgspec.to_builtins(Settings())[section][name])
+    assert rows[key].strip('"') == default.strip('"')
+
+
+def test_the_reference_names_no_setting_that_is_none():
+    assert [row["key"] for row in ROW.finditer(REFERENCE)] == KEYS
+
+
+@pytest.mark.parametrize("code", [*Exit, *End])
+def test_every_exit_code_is_in_the_readme(code):
+    assert re.search(rf"(^\| {code} \|)|(\b{code.value} [a-z])", README, re.MULTILINE), code
+
+
+@pytest.mark.parametrize("block", re.findall(r"\n\n((?:    .*\n|\n)+)", README))
+def test_a_configuration_in_the_readme_is_valid(block):
+    toml = "\n".join(line[4:] for line in block.splitlines())
+    if toml.lstrip().startswith("["):
+        decode(toml, "README.md", {})
+
+
+def test_every_file_the_documents_name_exists():
+    names = set()
+    for page in (ROOT / "README.md", *ROOT.glob("docs/**/*.md")):
+        text = page.read_text()
+        names |= {(page.parent, link) for link in re.findall(r"\]\((?!http)([^)#]+)\)", text)}
+        names |= {(ROOT, path) for path in re.findall(r"`((?:tests|scripts|bench)/[\w./]+)`", text)}
+    assert not [f"{base / name}" for base, name in sorted(names) if not (base / name).exists()]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_readme(command):
+    assert re.search(rf"`tm {command}\b", README)
+
+
+def test_every_command_the_readme_shows_is_one():
+    assert set(re.findall(r"^    tm ([a-z]+)", README, re.MULTILINE)) <= COMMANDS.keys()
