@@ -52,8 +52,8 @@ def page(reply: Reply, ink: Ink) -> str:
             (
                 one["name"],
                 ink.styled(one["severity"], COLOURS.get(one["severity"], "dim")),
-                text(one.get("value")),
-                text(one.get("limit")),
+                figure(one.get("value")),
+                figure(one.get("limit")),
                 text(one.get("message")),
             )
             for one in reply.data["checks"]
@@ -62,3 +62,8 @@ def page(reply: Reply, ink: Ink) -> str:
         left=5,
     )
     return f"verdict: {ink.styled(verdict, COLOURS.get(verdict, 'dim'))}\n\n{checks}"
+
+
+def figure(value: object) -> str:
+    """Return a value with no more digits than anybody reads."""
+    return f"{value:.4g}" if isinstance(value, float) else text(value)

@@ -13,6 +13,7 @@ from control.render import Ink
 from control.session import Session, session
 
 HOLD = 10.0  # seconds the daemon may hold back an empty answer to a follower
+LATELY = 10  # records a follower is shown of what was before
 HIDDEN = frozenset({"type", "seq", "wall", "at"})
 
 
@@ -22,7 +23,8 @@ def events(
         bool, typer.Option("--follow", "-f", help="Go on as it is written, until interrupted.")
     ] = False,
     since: Annotated[
-        int | None, typer.Option("--since", metavar="SEQ", min=0, help="After this record.")
+        int | None,
+        typer.Option("--since", metavar="SEQ", min=0, help="After this one; else the newest."),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most N.")] = 200,
 ) -> None:
@@ -37,16 +39,18 @@ def events(
     now = session(context)
     if follow and now.options.xcom:
         raise typer.BadParameter("--follow never ends, so it has no result for --xcom")
+    if since is None:
+        head = now.ask(protocol.Events(0, 1))
+        if not head.ok:
+            now.finish(head, page)
+        since = max(0, int(head.data["head"]["seq"]) - (LATELY if follow else limit))
     if follow:
         followed(now, since, limit)
-    now.answer(protocol.Events(since or 0, limit), page)
+    now.answer(protocol.Events(since, limit), page)
 
 
-def followed(now: Session, since: int | None, limit: int) -> NoReturn:
-    """Print records as they come, until interrupted or the daemon is gone."""
-    seq = since or 0
-    if since is None:  # from now on: ask where the journal ends
-        seq = int(now.ask(protocol.Events(0, 1)).data["head"]["seq"])
+def followed(now: Session, seq: int, limit: int) -> NoReturn:
+    """Print records after `seq` as they come, until interrupted or the daemon is gone."""
     try:
         while True:
             reply = now.ask(protocol.Events(seq, limit, HOLD), timeout=HOLD + 10)

@@ -47,7 +47,9 @@ def reconcile(
 
 def page(reply: Reply, ink: Ink) -> str:
     """Return the differences, one a row."""
-    found = reply.data.get("differences", ())
+    found = reply.data.get("differences")
+    if found is None:
+        return f"compared: {reply.status}"
     if not found:
         return "the books agree with the broker's"
     rows = ((one["subject"], count(one["ours"]), count(one["broker"])) for one in found)
