@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final, Literal, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -150,6 +150,14 @@ def changing(
     refused_ok: Annotated[
         bool, typer.Option("--refused-ok", help="A refusal ends with 0 instead of 6.")
     ] = False,
+    on_kill: Annotated[
+        Literal["leave", "cancel"],
+        typer.Option(
+            "--on-kill",
+            metavar="leave|cancel",
+            help="On SIGTERM: leave the command running, or cancel its orders not yet sent.",
+        ),
+    ] = "leave",
 ) -> None:
     """Name the options of commands that change something."""
 

@@ -64,13 +64,15 @@ def ask(
     request: Asked[Any],
     timeout: float,
     *,
+    patient: bool = False,
     clock: Clock = REAL,
     notice: Callable[[str], None] = lambda text: None,
 ) -> Reply:
     """Return the daemon's reply, within `timeout` seconds; raise NoReply.
 
     What was lost on the way is asked again, under the same key. A daemon whose socket refuses may
-    be starting, so it is given two seconds; one that is busy, all the time there is.
+    be starting, so it is given two seconds; one that is busy, all the time there is. With `patient`
+    one that isn't there is given all of it too: nobody waits at a terminal.
     """
     body = encode(request)
     if len(body) > FRAME_LIMIT:
@@ -93,7 +95,7 @@ def ask(
             doubt |= reply.exit is Exit.PENDING
         except NotListening as e:
             trouble = e
-            if not (doubt and request.key):
+            if not (patient or (doubt and request.key)):
                 absent = isinstance(e.__cause__, FileNotFoundError)
                 patience = started if absent else min(deadline, started + STARTING)
         except Busy as e:

@@ -13,14 +13,17 @@ from msgspec.structs import replace
 
 from control import output
 from control.address import AddressInvalid, configuration_file, socket_path, state_directory
+from control.airflow import TaskUnnamed, task_key, under_airflow
 from control.client import NoReply, ask
 from control.key import checked, fresh
-from control.protocol import Asked, Exit, Fault, Query, Reconcile, Reply
+from control.protocol import Asked, Exit, Fault, Orders, Query, Reconcile, Reply
 from control.render import Ink
+from control.stop import ToldToStop, told_to_stop
 from control.when import seconds, zoned
 
 QUICK: Final = 10.0  # seconds a question may take
 PATIENT: Final = 60.0  # seconds a command, or a long question
+UNDOING: Final = 3.0  # seconds for each step of undoing: docker kills ten after it has asked
 
 Page = Callable[[Reply, Ink], str]
 
@@ -38,6 +41,7 @@ class Options(msgspec.Struct, frozen=True):
     scheduled_for: str | None = None
     max_lateness: str | None = None
     refused_ok: bool = False
+    on_kill: str = "leave"
 
 
 class Given:
@@ -76,20 +80,54 @@ class Session:
         patience = limit - min(2.0, limit / 10) if wait else 0.0
         request: Asked[Any] = Asked(question, wait=patience)
         if isinstance(question, Query) and not isinstance(question, Reconcile):
-            return ask(self.address(), request, limit, notice=self.progress)
-        request = self.keyed(request)
-        if self.options.key is None and (late := lateness(self.command, request)) is not None:
+            return self._asked(request, limit)
+        own = self._own_key()
+        request = self.keyed(request, own)
+        if own is None and (late := lateness(self.command, request)) is not None:
             return late  # of a key used before only the daemon knows what became of it
         try:
-            return ask(self.address(), request, limit, notice=self.progress)
-        except KeyboardInterrupt:
-            message = "interrupted: whether it took effect is unknown"
-            hint = f"ask again with the same key: --key '{request.key}'"
+            with told_to_stop():
+                return self._asked(request, limit)
+        except (KeyboardInterrupt, ToldToStop):
+            done = self._unsent_cancelled(request) if self.options.on_kill == "cancel" else ""
+            message = f"interrupted: whether it took effect is unknown, and it goes on{done}"
+            hint = f"`tm wait '{request.key}'` re-attaches; or ask again with the same key"
             raise NoReply(Exit.PENDING, "OUTCOME_PENDING", message, hint) from None
 
-    def keyed(self, request: Asked[Any]) -> Asked[Any]:
+    def _asked(self, request: Asked[Any], timeout: float) -> Reply:
+        """Ask the daemon. A task of Airflow waits for one that isn't there; a person is told."""
+        patient = under_airflow(os.environ)
+        return ask(self.address(), request, timeout, patient=patient, notice=self.progress)
+
+    def _unsent_cancelled(self, request: Asked[Any]) -> str:
+        """Cancel the orders of a request that no broker has seen; return what to say of it."""
+        from state.command import CancelOrders
+
+        try:
+            open_ = ask(self.address(), Asked(Orders(open_only=True)), UNDOING)
+            unsent = [
+                one["order_id"]
+                for one in (open_.data or {}).get("orders", ())
+                if one["key"] == request.key and one["status"] == "pending"
+            ]
+            for order in unsent:
+                undo: Asked[Any] = Asked(CancelOrders(order), key=fresh("cancel"))
+                ask(self.address(), undo, UNDOING)
+        except NoReply as e:
+            return f"; its orders could not be cancelled: {e}"
+        return f"; cancelled before they were sent: {', '.join(unsent) or 'none'}"
+
+    def _own_key(self) -> str | None:
+        """Return the key that was given, or that of the task of Airflow this is; else None."""
+        try:
+            given = self.options.key  # an empty one is a mistake, not a wish for a fresh one
+            return task_key(os.environ, self.command) if given is None else given
+        except TaskUnnamed as e:
+            hint = "set it in the task's `environment`, which Airflow fills in; or give a --key"
+            raise NoReply(Exit.INVALID, "INVALID_KEY", str(e), hint) from e
+
+    def keyed(self, request: Asked[Any], key: str | None) -> Asked[Any]:
         """Return a request under its key; a fresh one is printed before it is used."""
-        key = self.options.key
         if key is None:
             key = fresh(self.command)
             if not self.options.xcom:
