@@ -16,6 +16,7 @@ from state.event import (
     CommandFinished,
     CommandRefused,
     CommandSkipped,
+    Difference,
     Event,
     OrderDenied,
     OrderStopped,
@@ -72,6 +73,14 @@ def first_reply(now: Snapshot, cause: Cause, events: Sequence[Event]) -> Reply:
                 return replace(base, status="skipped", exit=Exit.NOTHING, error=note)
     if cause.rid in now.commands:
         return replace(base, status="accepted")
+    if cause.op == "reconcile" and now.differences:
+        subjects = ", ".join(found.subject for found in now.differences)
+        error = Fault(
+            "BOOKS_DIFFER",
+            f"the books differ from the broker's in {subjects}",
+            "find out why, then `tm reconcile accept --as KIND --reason TEXT`",
+        )
+        return replace(base, ok=False, status="differs", exit=Exit.FINDINGS, error=error)
     return base
 
 
@@ -105,6 +114,10 @@ def data(now: Snapshot, cause: Cause, events: Sequence[Event]) -> Any:
         answer["asked_back"] = [e.order_id for e in asked]
     if cause.op in {"halt", "resume"}:
         answer["halts"] = [builtin(halting) for halting in now.halts.values()]
+    if cause.op in {"reconcile", "reconcile_accept"}:
+        answer["differences"] = [
+            builtin(Difference(d.subject, plain(d.ours), plain(d.broker))) for d in now.differences
+        ]
     if cause.op in {"cash", "reconcile_accept"}:
         moved = [e for e in events if isinstance(e, CashMoved)]
         answer["moved"] = [builtin({"kind": e.kind, "amount": plain(e.amount)}) for e in moved]

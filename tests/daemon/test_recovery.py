@@ -1,0 +1,133 @@
+"""Start, reconnect and the minute's check: ask, book, resolve, compare."""
+
+from decimal import Decimal as D
+
+import pytest
+
+from daemon.recovery import compare, recover
+from daemon.seams import BrokerOrder, BrokerUnavailable
+from state.command import Claim, Halt, MoveCash, Resume, SubmitOrder
+from state.event import Difference
+from state.order import Status, request_id
+from tests.desk import desk
+
+BUY = SubmitOrder("buy", "KO", D(10))
+ORDER = f"{request_id('b')}.0"
+
+
+async def test_the_first_start_adopts_the_brokers_cash(tmp_path):
+    async with desk(tmp_path) as one:
+        assert one.now.ledger.cash == D(100_000)
+        assert one.now.reconciled
+
+
+async def test_an_order_that_was_claimed_and_never_sent_was_not_placed(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        one.sender.close()  # the process dies between the claim and the send
+        await one.say(BUY, key="b")
+        await one.engine.tell(Claim((ORDER,)))
+        assert one.now.orders[ORDER].status is Status.SENDING
+    async with desk(tmp_path) as again:
+        reply = await again.say(BUY, key="b")
+        assert reply.data["orders"][0]["status"] == "not_placed"
+        assert not again.broker.placed  # and it is never sent again under that key
+
+
+async def test_an_order_that_was_sent_is_found_again(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        await one.say(BUY, key="b")
+        await one.quiet()
+    async with desk(tmp_path) as again:
+        assert again.now.orders[ORDER].status is Status.LIVE
+        await again.close(50, 100)
+        assert again.now.ledger.held("KO") == D(10)
+        assert not again.broker.placed
+
+
+async def test_a_pending_order_is_sent_after_the_restart(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        one.sender.close()
+        await one.say(BUY, key="b")
+    async with desk(tmp_path) as again:
+        await again.quiet()
+        assert [order.order_id for order in again.broker.placed] == [ORDER]
+
+
+async def test_fills_that_came_while_we_were_away_are_booked(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        await one.say(BUY, key="b")
+        await one.quiet()
+        one.paper._tell = lambda report: None  # nobody hears the broker any more
+        await one.close(50, 100)
+        assert one.now.ledger.held("KO") == 0
+    async with desk(tmp_path) as again:
+        assert again.now.ledger.held("KO") == D(10)
+        assert again.now.reconciled
+
+
+async def test_a_deposit_the_broker_never_heard_of_is_made_again_once(tmp_path):
+    async with desk(tmp_path) as one:
+        one.engine.act = lambda events, now: None  # dies after the commit, before the effect
+        await one.say(MoveCash("deposit", D(7)), key="m")
+    for _ in range(2):
+        async with desk(tmp_path) as again:
+            assert again.now.ledger.cash == D(100_007)
+            assert (await again.broker.book(None)).cash == D(100_007)
+
+
+async def test_a_difference_halts_and_stays_across_restarts(tmp_path):
+    async with desk(tmp_path) as one:
+        one.paper.move_cash("gift", D(1))
+        assert await compare(one.engine, one.broker) == (
+            Difference("cash", D(100_000), D(100_001)),
+        )
+    async with desk(tmp_path) as again:
+        assert again.now.halting().code == "RECONCILE_PENDING"
+        assert not again.now.reconciled
+        reply = await again.say(Resume("?", accept_risk="ann"), key="r")
+        assert reply.error.code == "RECONCILE_PENDING"
+
+
+async def test_no_answer_is_not_flat(tmp_path):
+    async with desk(tmp_path) as one:
+        one.broker.connected = False
+        with pytest.raises(BrokerUnavailable):
+            await recover(one.engine, one.broker, one.clock, 0.0, {})
+        assert not one.now.reconciled
+
+
+async def test_a_zombie_is_asked_back(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        zombie = BrokerOrder("TM1.NOBODY.0", 99, "P99", "KO", D(5), D(0), "open")
+        one.broker.behind = None
+        one.broker.answer = type(one.broker.answer)((zombie,), (), {}, D(100_000))
+        await compare(one.engine, one.broker)
+        assert [order.broker_oid for order in one.broker.cancelled] == [99]
+        one.broker.behind = one.paper
+
+
+async def test_an_order_halted_at_the_last_check_is_not_sent(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        (tmp_path / "halt").write_text("anything at all")
+        await one.say(BUY, key="b")
+        await one.quiet()
+        assert not one.broker.placed
+        assert (await one.say(BUY, key="b")).data["orders"][0]["status"] == "not_placed"
+        await one.watch.heed_halt_file()
+        assert one.now.halting().reason == "halt file"
+        await one.watch.heed_halt_file()
+        assert one.events().count("Halted") == 1
+
+
+async def test_the_halt_survives_in_file_and_journal(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.say(Halt("drill"), key="h")
+    assert (tmp_path / "halt").exists()
+    async with desk(tmp_path) as again:
+        assert again.now.halting().reason == "drill"

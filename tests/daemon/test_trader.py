@@ -1,0 +1,103 @@
+"""What happens at a close, in order."""
+
+import logging
+from decimal import Decimal as D
+
+import pytest
+
+from state.command import Halt, Rebalance, SubmitOrder
+from state.event import BarsClosed, CommandSkipped, OrderFilled, OrderSubmitted
+from tests.desk import desk, rising
+
+BUY = SubmitOrder("buy", "KO", D(10))
+
+
+def always(session):
+    return True
+
+
+async def test_an_order_fills_at_the_next_close_and_is_in_that_closes_equity(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        await one.say(BUY, key="b")
+        await one.close(60, 100)
+        kinds = one.events()
+        assert kinds.index("OrderFilled") < len(kinds) - 1 - kinds[::-1].index("BarsClosed")
+        (fill,) = one.events(OrderFilled)
+        assert fill.price == D(60)
+        assert one.events(BarsClosed)[-1].cash == D(99_400)
+
+
+async def test_autonomous_it_rebalances_when_due_once_a_session(tmp_path):
+    async with desk(tmp_path, due=always) as one:
+        await one.close(50, 100)
+        assert {e.symbol for e in one.events(OrderSubmitted)} == {"KO", "PG"}
+        await one.close(50, 100)
+        assert one.now.ledger.held("KO") == D(1000)
+        assert [e.code for e in one.events(CommandSkipped)] == ["AT_TARGET"]
+
+
+async def test_autonomous_a_halt_is_obeyed(tmp_path):
+    async with desk(tmp_path, due=always) as one:
+        await one.say(Halt("drill"), key="h")
+        await one.close(50, 100)
+        assert not one.events(OrderSubmitted)
+        assert not one.broker.placed
+
+
+async def test_a_strategy_sees_the_closes_up_to_now_and_what_is_held(tmp_path):
+    seen = []
+
+    def looking(closes, held):
+        seen.append((closes.copy(), held.copy()))
+        return rising(closes, held)
+
+    async with desk(tmp_path, due=always, propose=looking) as one:
+        await one.close(50, 100)
+        await one.close(51, 100)
+        await one.close(52, 100)
+        assert [row.tolist() for row in seen[-1][0]] == [[50, 100], [51, 100], [52, 100]]
+        assert seen[-1][1][0] == pytest.approx(0.5, abs=0.01)
+        assert seen[0][1].tolist() == [0, 0]
+
+
+async def test_a_strategy_that_fails_stops_nothing_but_its_trading(tmp_path, caplog):
+    def broken(closes, held):
+        raise ZeroDivisionError
+
+    async with desk(tmp_path, propose=broken) as one:
+        with caplog.at_level(logging.ERROR):
+            await one.close(50, 100)
+        assert "strategy_failed" in caplog.text
+        assert one.now.targets is None
+        assert (await one.say(Rebalance(), key="k")).error.code == "NO_TARGETS"
+        assert (await one.say(BUY, key="b")).ok
+
+
+async def test_a_missing_bar_leaves_the_last_price(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        await one.close(55, 101, only=("PG",))
+        assert (one.now.price("KO"), one.now.price("PG")) == (D(50), D(101))
+
+
+async def test_the_window_slides(tmp_path):
+    lengths = []
+
+    def counting(closes, held):
+        lengths.append((len(closes), closes[-1, 0]))
+        return {"KO": 0.0, "PG": 0.0}
+
+    async with desk(tmp_path, propose=counting) as one:
+        for n in range(45):
+            await one.close(50 + n, 100)
+    assert lengths[-1] == (10, 94)
+    assert [n for n, _ in lengths[:11]] == [*range(1, 11), 10]
+
+
+async def test_on_command_the_targets_are_fresh_at_every_close(tmp_path):
+    async with desk(tmp_path, propose=rising) as one:
+        await one.close(50, 100)
+        assert one.now.targets == {"KO": 0.0, "PG": 0.0}
+        await one.close(51, 100)
+        assert one.now.targets == {"KO": 0.5, "PG": 0.0}
