@@ -9,11 +9,15 @@ from state.instrument import EXACT, ONE, ZERO, Instrument, Symbol
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """A trade somebody wants: `size` in units, never negative, at a price."""
+    """A trade somebody wants: `size` in whole lots, never negative, at a price.
+
+    `distance` is how far the holding is from its target, in money: not quite what the lots come to.
+    """
 
     instrument: Instrument
     price: Decimal
     size: Decimal
+    distance: Decimal
 
     def worth(self, size: Decimal) -> Decimal:
         """Return what `size` units cost, unrounded."""
@@ -30,8 +34,8 @@ def fitted(
     """Return the sizes to trade, together worth at most `budget`, each worth at least `least`.
 
     All wishes are cut in the same proportion. What whole lots leave over goes round again, at last
-    to the largest single wish it can serve, for as long as something is still worth trading: more
-    than `drift` away and `least` in size. So the same question after the answer was traded has no
+    to one wish after the other, for as long as something is still worth trading: `drift` away
+    or more, and `least` in size. So the same question after the answer was traded has no
     further answer, and a rebalance that ran out of money doesn't nibble.
     """
     got: dict[Symbol, Decimal] = {}
@@ -40,7 +44,8 @@ def fitted(
             symbol: (wish, left)
             for symbol, wish in wishes.items()
             if (left := wish.size - got.get(symbol, ZERO)) > 0
-            and (symbol not in got or wish.worth(left) >= max(least, drift))
+            and wish.worth(left) >= least
+            and wish.distance - wish.worth(got.get(symbol, ZERO)) >= drift
         }
         total = sum((wish.worth(left) for wish, left in open_wishes.values()), ZERO)
         if total <= 0 or budget <= 0:
@@ -52,7 +57,7 @@ def fitted(
             if size and wish.worth(size) >= least:
                 more[symbol] = size
         if not more:
-            more = single(open_wishes, budget, least)
+            more = in_turn(open_wishes, budget, least)
         if not more:
             return got
         for symbol, size in more.items():
@@ -60,15 +65,17 @@ def fitted(
             budget -= wishes[symbol].worth(size)
 
 
-def single(
+def in_turn(
     wishes: Mapping[Symbol, tuple[Wish, Decimal]], budget: Decimal, least: Decimal
 ) -> dict[Symbol, Decimal]:
-    """Return the largest wish that `budget` serves at least a lot and `least` of, if there is."""
+    """Return what `budget` still serves when the wishes come one by one, the largest first."""
+    got: dict[Symbol, Decimal] = {}
     largest_first = sorted(
         wishes.items(), key=lambda item: (-item[1][0].worth(item[1][1]), item[0])
     )
     for symbol, (wish, left) in largest_first:
         size = min(wish.affordable(budget), wish.instrument.whole_lots(left))
         if size and wish.worth(size) >= least:
-            return {symbol: size}
-    return {}
+            got[symbol] = size
+            budget -= wish.worth(size)
+    return got

@@ -51,10 +51,14 @@ class Proposal(msgspec.Struct, frozen=True):
 
 
 class Trade(msgspec.Struct, frozen=True):
-    """A trade towards a goal: signed `quantity`, from an `effective` holding."""
+    """A trade towards a goal: signed `quantity`, from an `effective` holding.
+
+    `distance` is how far that holding is from its goal, in money, never negative.
+    """
 
     goal: Goal
     effective: Decimal
+    distance: Decimal
     quantity: Decimal
     notes: tuple[str, ...] = ()
 
@@ -84,6 +88,14 @@ class Trade(msgspec.Struct, frozen=True):
     def exits(self) -> bool:
         """Return whether it leaves nothing."""
         return not self.effective + self.quantity
+
+    def wish(self, *, opening: bool) -> Wish:
+        """Return one part of this trade as a wish, whichever way."""
+        size, distance = abs(self.closing), self.distance
+        if opening:
+            distance -= abs(amount(self.closing, self.goal.price))
+            size = abs(self.opening)
+        return Wish(self.goal.instrument, self.goal.price, size, distance)
 
     def sized(self, quantity: Decimal, note: str) -> "Trade":
         """Return the trade with another quantity, and the reason if it is one."""
@@ -171,23 +183,23 @@ def drifted(
     """
     band = EXACT.multiply(fraction(execution.band), book.equity)
     overdrawn = not limits.margin and book.cash < 0
-    apart: list[tuple[Goal, Decimal]] = []
+    apart: list[tuple[Goal, Decimal, Decimal]] = []
     traded = ZERO
     for symbol, goal in aims.items():
         effective = book.stake(symbol).effective
         distance = EXACT.multiply(goal.weight, book.equity) - amount(effective, goal.price)
         exits = bool(effective) and not goal.weight
         if exits or abs(distance) >= band or (overdrawn and distance < 0):
-            apart.append((goal, effective))
+            apart.append((goal, effective, abs(distance)))
             traded += abs(distance)
     equity = book.least_equity - cost(traded, book.cost_bps)
     trades = []
-    for goal, effective in apart:
+    for goal, effective, distance in apart:
         quantity = -effective
         if goal.weight:
             wanted = EXACT.divide(EXACT.multiply(goal.weight, equity), goal.price)
             quantity = goal.instrument.whole_lots(wanted - effective)
-        trade = Trade(goal, effective, quantity)
+        trade = Trade(goal, effective, distance, quantity)
         if quantity and worthwhile(trade, execution):
             trades.append(trade)
     return trades
@@ -245,9 +257,9 @@ def affordable(
     notes: dict[Symbol, str] = {}
     for opening, sign in ((False, -1), (False, 1), (True, -1), (True, 1)):
         wishes = {
-            trade.symbol: Wish(trade.goal.instrument, trade.goal.price, abs(part))
+            trade.symbol: trade.wish(opening=opening)
             for trade in trades
-            if (part := trade.opening if opening else trade.closing) * sign > 0
+            if (trade.opening if opening else trade.closing) * sign > 0
             and (not opening or made[trade.symbol] == trade.closing)
         }
         sizes = {symbol: wish.size for symbol, wish in wishes.items()}
@@ -258,7 +270,7 @@ def affordable(
             got = {symbol: wish.size for symbol, wish in wishes.items()}
         else:
             least = execution.min_trade if opening else ZERO
-            drift = EXACT.multiply(fraction(execution.band), book.equity)
+            drift = EXACT.multiply(fraction(execution.band), book.equity) if opening else ZERO
             got = fitted(wishes, budget, least, drift)
         for symbol, wanted in sizes.items():
             size = got.get(symbol, ZERO)
@@ -293,10 +305,10 @@ def room(
 ) -> tuple[Decimal | None, str]:
     """Return for how much money may be traded, and which setting says so; None for no bound.
 
-    A micro per order is left for the rounding of its costs.
+    Where there are costs, a micro per order is left for their rounding.
     """
     rate = EXACT.divide(fraction(book.cost_bps), TEN_THOUSAND)
-    rounding = count * MICRO
+    rounding = count * MICRO if rate else ZERO
     bounds: list[tuple[Decimal, str]] = []
     if opening:
         net = book.high if sign > 0 else -book.low
