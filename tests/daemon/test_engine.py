@@ -216,6 +216,7 @@ async def test_a_commit_in_doubt_answers_nobody_and_ends_the_engine(tmp_path):
     one = Engine(snapshot, head, store, FakeClock(), lambda now: MOMENT)
     running = asyncio.create_task(one.run())
     await one.tell(RecordStart(start()))
+    await one.tell(RecordReconciliation(broker_cash=D(0)))
     GhostCommit.armed = True
     try:
         asked = asyncio.create_task(one.ask(MoveCash("deposit", D(1)), cause("cash")))
