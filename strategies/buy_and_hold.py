@@ -1,4 +1,4 @@
-"""Buy everything equally once, then leave it alone: the baseline every strategy must beat."""
+"""Buy everything in equal parts once, and then let it run: what other strategies have to beat."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 
 API: Final = 1
 WINDOW: Final = 1
-PARAMETERS: Final[Mapping[str, tuple[float, float, float, str]]] = {
-    "invested": (0.98, 0.0, 1.0, "fraction of equity to invest at first"),
-}
+PARAMETERS: Final[Mapping[str, tuple[float, float, float, str]]] = {}
 
 
 def weights(
@@ -18,13 +16,13 @@ def weights(
 ) -> NDArray[np.float64]:
     """Return equal weights while nothing is held, and afterwards what is held.
 
-    closes  (T, N)  prices, oldest first; only the last row is read, NaN where there is no price
-    held    (N,)    current weights, fractions of equity
+    closes      (T, N)  prices, oldest first, NaN where there is none; only the last row is read
+    held        (N,)    fraction of equity in each symbol now
+    parameters          none
 
-    Returns (N,) weights. What has no price at the first purchase is left out for good.
+    Returns (N,) fractions of equity. A symbol without a price at the first purchase is never bought.
     """
-    if np.any(held != 0.0):
-        return held.copy()
+    if np.any(held):
+        return held
     priced = np.isfinite(closes[-1])
-    count = int(priced.sum())
-    return np.where(priced, parameters["invested"] / count, 0.0) if count else np.zeros(len(held))
+    return np.where(priced, 1.0 / max(int(priced.sum()), 1), 0.0)

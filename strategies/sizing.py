@@ -1,27 +1,35 @@
-"""From what a strategy wants to targets within the account's caps; the one place that scales."""
+"""From a strategy's weights to the targets of the account: caps, and names."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-DIGITS = 9  # weights are rounded to 1e-9, so that they are written and compared exactly
+from state.instrument import Symbol
 
 
 def targets(
     weights: NDArray[np.float64],
-    symbols: Sequence[str],
+    symbols: Sequence[Symbol],
     *,
     max_weight: float,
     max_gross: float,
-) -> dict[str, float]:
-    """Return target weights, each cut to `max_weight`, all scaled down to `max_gross` together.
+) -> dict[Symbol, float]:
+    """Return the target of each symbol, a fraction of equity rounded to 1e-9.
 
-    weights  (N,)  fractions of equity, negative for short; finite
+    weights     (N,)  fractions of equity, negative short; finite
+    symbols     N     their names, in the same order
+    max_weight        no target is further from 0 than this
+    max_gross         all together are no larger than this: then all are scaled alike
+
+    A weight above `max_weight` is cut and the rest stays in cash; nothing is ever scaled up. This
+    is the only place that does either to a strategy's wishes; the rebalance makes them exact.
     """
-    capped = np.clip(weights, -max_weight, max_weight)
-    gross = float(np.abs(capped).sum())
+    if weights.shape != (len(symbols),):
+        raise ValueError(f"{len(symbols)} symbols need as many weights, not {weights.shape}")
+    within = np.clip(weights, -max_weight, max_weight)
+    gross = float(np.abs(within).sum())
     if gross > max_gross:
-        capped = capped * (max_gross / gross)
-    rounded = np.round(capped, DIGITS) + 0.0  # no negative zero
+        within = within * (max_gross / gross)
+    rounded = np.round(within, 9) + 0.0  # there is no -0
     return dict(zip(symbols, rounded.tolist(), strict=True))
