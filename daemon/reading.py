@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import msgspec
 
@@ -34,8 +34,9 @@ class Unreadable(Exception):
 def request_of(body: bytes) -> Request:
     """Return the request in a frame's body; raise Unreadable for anything else."""
     try:
-        once(body)
         request = decode_request(body)
+        if request.key is not None:
+            once(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as e:
         what = "it is nested too deeply" if isinstance(e, RecursionError) else str(e)
         raise Unreadable(
@@ -46,17 +47,11 @@ def request_of(body: bytes) -> Request:
 
 
 def once(body: bytes) -> None:
-    """Raise ValueError when an object names a key twice, or a number isn't one.
+    """Raise ValueError when an object names a key twice.
 
-    msgspec would take the last of two, and whoever reads the log might see the first.
+    msgspec would take the last of the two, and whoever reads the log might see the first.
     """
-    json.loads(
-        body.decode(),
-        object_pairs_hook=distinct,
-        parse_constant=no_number,
-        parse_int=str,
-        parse_float=str,
-    )
+    json.loads(body.decode(), object_pairs_hook=distinct, parse_int=str, parse_float=str)
 
 
 def distinct(pairs: list[tuple[str, Any]]) -> None:
@@ -66,11 +61,6 @@ def distinct(pairs: list[tuple[str, Any]]) -> None:
         if key in seen:
             raise ValueError(f"the key {key!r} stands in one object twice")
         seen.add(key)
-
-
-def no_number(name: str) -> NoReturn:
-    """Refuse NaN and the infinities."""
-    raise ValueError(f"{name} is no number")
 
 
 def bounded(request: Request) -> None:

@@ -5,7 +5,8 @@ import logging
 import os
 from asyncio import StreamReader, StreamWriter, Task
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from math import inf
 from typing import Final
 
 import msgspec
@@ -58,6 +59,7 @@ async def control_socket(
     """
     listening, own = bound(path)
     service = Service(handle, version, max_connections, frame_timeout, idle_timeout)
+    service.watch()
     server = await asyncio.start_unix_server(service.accept, sock=listening, backlog=BACKLOG)
     try:
         yield
@@ -82,7 +84,7 @@ class Service:
         self._handle, self._version = handle, version
         self._max = max_connections
         self._frame_timeout, self._idle_timeout = frame_timeout, idle_timeout
-        self._connections: set[Task[None]] = set()
+        self._connections: dict[Task[None], Connection] = {}
         self._answering: set[Task[None]] = set()
         self._handling: set[Task[Reply]] = set()
         self._incidents = 0
@@ -95,29 +97,42 @@ class Service:
             writer.write(frame(encode(self._welcome(Fault("BUSY", why, "ask again shortly")))))
             writer.close()
             return
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+        loop = asyncio.get_running_loop()
+        connection = Connection(reader, writer, loop, self._frame_timeout)
+        task = loop.create_task(self._serve(connection, writer))
+        self._connections[task] = connection
+        task.add_done_callback(self._connections.pop)
 
     async def close(self, grace: float) -> None:
         """Hang up on the idle, answer what is in flight, give up on what takes longer."""
         self._closing = True
-        for idle in self._connections - self._answering:
+        for idle in self._connections.keys() - self._answering:
             idle.cancel()
         if self._handling:
             await asyncio.wait(self._handling, timeout=grace)
         for late in self._handling:
             late.cancel()
         if self._connections:
-            await asyncio.wait(self._connections, timeout=self._frame_timeout)
+            await asyncio.wait(list(self._connections), timeout=self._frame_timeout)
         for stuck in self._connections:
             stuck.cancel()
         await asyncio.gather(*self._connections, *self._handling, return_exceptions=True)
+        self._watch.cancel()
 
-    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+    def watch(self) -> asyncio.TimerHandle:
+        """Hang up, a few times per timeout, on whoever is past its deadline.
+
+        One timer for all: a request then costs none of its own.
+        """
+        loop = asyncio.get_running_loop()
+        for connection in self._connections.values():
+            if connection.deadline < loop.time():
+                connection.abort()
+        self._watch = loop.call_later(self._frame_timeout / 8, self.watch)
+        return self._watch
+
+    async def _serve(self, connection: "Connection", writer: StreamWriter) -> None:
         """Talk to one client until either has had enough."""
-        writer.transport.set_write_buffer_limits(high=0)  # so drain() means: taken by the kernel
-        connection = Connection(reader, writer, self._frame_timeout)
         try:
             principal = peer(writer.get_extra_info("socket"))
             if await self._greet(connection):
@@ -127,8 +142,8 @@ class Service:
         except FrameTooLarge as e:
             fault = Fault("FRAME_TOO_LARGE", str(e), "ask for less at once")
             await connection.last(failure("", Exit.INVALID, fault))
-        except (EOFError, ConnectionError, TimeoutError):
-            writer.transport.abort()
+        except (EOFError, ConnectionError):
+            connection.abort()
         finally:
             connection.close()
 
@@ -206,53 +221,66 @@ class Service:
 
 
 class Connection:
-    """One client's stream of frames. It looks one byte ahead, to notice that the client left."""
+    """One client's stream of frames, and until when the client may take for what it does now."""
 
-    def __init__(self, reader: StreamReader, writer: StreamWriter, timeout: float) -> None:
-        self._reader, self._writer, self._timeout = reader, writer, timeout
+    def __init__(
+        self,
+        reader: StreamReader,
+        writer: StreamWriter,
+        loop: asyncio.AbstractEventLoop,
+        timeout: float,
+    ) -> None:
+        self._reader, self._writer, self._loop, self._timeout = reader, writer, loop, timeout
         self._ahead: Task[bytes] | None = None
+        self.deadline = inf
+        writer.transport.set_write_buffer_limits(high=0)  # so drain() means: taken by the kernel
 
     async def receive(self, idle: float) -> bytes:
-        """Return the next frame's body; raise EOFError, FrameTooLarge or TimeoutError."""
-        async with asyncio.timeout(idle):
-            first = await (self._ahead or self._reader.read(1))
+        """Return the next frame's body; raise EOFError or FrameTooLarge."""
+        self.deadline = self._loop.time() + idle
+        first = await (self._ahead or self._reader.read(1))
         self._ahead = None
         if not first:
             raise EOFError
-        async with asyncio.timeout(self._timeout):
-            size = int.from_bytes(first + await self._reader.readexactly(3), "big")
-            if size > FRAME_LIMIT:
-                raise FrameTooLarge(f"a frame of {size:,} bytes exceeds {FRAME_LIMIT:,}")
-            return await self._reader.readexactly(size)
+        self.deadline = self._loop.time() + self._timeout
+        size = int.from_bytes(first + await self._reader.readexactly(3), "big")
+        if size > FRAME_LIMIT:
+            raise FrameTooLarge(f"a frame of {size:,} bytes exceeds {FRAME_LIMIT:,}")
+        body = await self._reader.readexactly(size)
+        self.deadline = inf
+        return body
 
     async def stays(self, work: Task[Reply]) -> bool:
-        """Return True when `work` is done, False when the client left before."""
-        await asyncio.wait({work}, timeout=0.02)
+        """Return True when `work` is done, False when the client left before.
+
+        It looks one byte ahead to notice that; a byte that does come waits for its turn.
+        """
+        await asyncio.sleep(0)  # most questions are answered in one step
         if not work.done():
-            self._ahead = asyncio.get_running_loop().create_task(self._reader.read(1))
+            self._ahead = self._loop.create_task(self._reader.read(1))
             await asyncio.wait({work, self._ahead}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 if self._ahead.exception() is not None or not self._ahead.result():
                     return False
-                await asyncio.wait({work})  # a byte came: the next request waits for its turn
+                await asyncio.wait({work})
         return True
 
     async def send(self, body: bytes) -> None:
-        """Send a frame; a client that won't take it is dropped."""
+        """Send a frame; return when the kernel has it."""
+        self.deadline = self._loop.time() + self._timeout
         self._writer.write(frame(body))
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._writer.drain()
-        except TimeoutError:
-            log.warning("slow_reader_dropped", extra={"bytes": len(body)})
-            raise
+        await self._writer.drain()
 
     async def last(self, reply: Reply) -> None:
         """Say one more thing, if it is heard."""
-        try:
+        with suppress(ConnectionError):
             await self.send(encode(reply))
-        except (ConnectionError, TimeoutError):
-            self._writer.transport.abort()
+
+    def abort(self) -> None:
+        """Hang up without another word."""
+        if waiting := self._writer.transport.get_write_buffer_size():
+            log.warning("slow_reader_dropped", extra={"bytes": waiting})
+        self._writer.transport.abort()
 
     def close(self) -> None:
         """Hang up."""
