@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import aiosqlite
 
@@ -220,19 +220,23 @@ class InlineStore:
         self._writer.close()
 
 
-async def open_store(path: Path, space: Space | None = None) -> tuple[JournalStore, Snapshot, Head]:
+async def open_store(
+    path: Path,
+    space: Space | None = None,
+    factory: type[sqlite3.Connection] = sqlite3.Connection,
+) -> tuple[JournalStore, Snapshot, Head]:
     """Open the journal, checked through, and return its store and all that it knows.
 
     Raises UnfitJournal (foreign, newer, corrupt), before anything is touched.
     """
     space = space or DiskSpace(path.parent)
-    writing = await aiosqlite.Connection(partial(connect, path, factory=factory), 64)
+    writing = await in_thread(partial(connect, path, factory=factory))
     try:
         snapshot, head = await hop(writing, examined, writing._conn)
         await hop(writing, sync_directory, path.parent)
         if not await hop(writing, space.hold):
             log.warning("disk_nearly_full", extra={"detail": space.tight()})
-        reading = await aiosqlite.Connection(partial(reader, path), 64)
+        reading = await in_thread(partial(reader, path))
     except BaseException:
         await writing.close()
         raise
@@ -273,6 +277,17 @@ def answer(db: sqlite3.Connection, question: Callable[..., T], arguments: Sequen
     if isinstance(found, Iterator):
         raise TypeError(f"{question} answers with a half-read cursor; it must read to the end")
     return found
+
+
+def in_thread(connector: Callable[[], sqlite3.Connection]) -> aiosqlite.Connection:
+    """Return a connection to be awaited, in a thread that can't outlive the process.
+
+    aiosqlite's own would keep a daemon that failed from ending, whenever a close was missed.
+    """
+    connection = aiosqlite.Connection(connector, 64)
+    thread: Any = getattr(connection, "_thread", connection)  # before 0.22 it was the thread
+    thread.daemon = True
+    return connection
 
 
 async def hop(
