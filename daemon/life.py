@@ -42,7 +42,7 @@ from state.event import (
     ShutdownRequested,
     Start,
 )
-from state.history import unfinished
+from state.history import unfinished, untold
 from state.instrument import Symbol
 from state.snapshot import Snapshot
 from strategies.plugin import load
@@ -176,7 +176,8 @@ class Life:
                 frame_timeout=control.frame_timeout,
             ):
                 sending = tasks.create_task(sender.run(), name="sender")
-                sender.open(await recover(engine, broker, self._clock, SETTLE))
+                moves = await store.read(untold)
+                sender.open(await recover(engine, broker, self._clock, SETTLE, moves))
                 await watch.heed_halt_file()
                 rounds = tasks.create_task(watch.run(), name="watch")
                 trading = tasks.create_task(self._trade(feed, trader, stop), name="trader")

@@ -1,8 +1,10 @@
 """Start, reconnect and the every-minute check are one path: ask the broker, book, compare."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from itertools import accumulate
 from typing import Final
 
 from daemon.engine import Engine
@@ -25,16 +27,22 @@ KINDS: Final = {
 log = logging.getLogger(__name__)
 
 
-async def recover(engine: Engine, broker: Broker, clock: Clock, settle: float) -> int:
+async def recover(
+    engine: Engine, broker: Broker, clock: Clock, settle: float, moves: Mapping[str, Decimal]
+) -> int:
     """Compare everything before anything is sent; return where fresh broker order ids begin.
 
-    `settle` seconds must exceed the longest time a byte already written can take to arrive. Raises
-    BrokerUnavailable when the broker does not answer: that is never read as "flat".
+    `settle` seconds must exceed the longest time a byte already written can take to arrive.
+    `moves` is the cash that the broker may not have been told of. Raises BrokerUnavailable when
+    the broker does not answer: that is never read as "flat".
     """
     await engine.tell(RecordReconciliation(started=True))
-    for ref, signed in engine.snapshot.cash_moves.items():
+    for ref, signed in moves.items():
         broker.move_cash(ref, signed)  # the same movement twice is once
     await resolve(engine, broker, clock, settle)
+    for order in engine.snapshot.open_orders:
+        if order.status is Status.PENDING_CANCEL:
+            broker.cancel(order)  # the first time may have been lost with the run that asked
     await compare(engine, broker)
     return await broker.next_oid()
 
@@ -77,10 +85,11 @@ async def look(engine: Engine, broker: Broker) -> BrokerBook:
             engine.report(fill)
     for told in book.orders:
         order_id = told.order_ref.removeprefix("TM1.")
-        ours = now.orders.get(order_id)
-        if ours is not None:
+        if order_id in now.orders:
             engine.report(status_of(order_id, told))
-        if told.status == "open" and (ours is None or not ours.open):
+        if told.status == "open" and not (
+            is_open(now, order_id) or is_open(engine.snapshot, order_id)  # sent while we looked
+        ):
             zombie(broker, order_id, told, now)
     await engine.tell(RecordReconciliation(looked=True))
     return book
@@ -89,6 +98,12 @@ async def look(engine: Engine, broker: Broker) -> BrokerBook:
 def status_of(order_id: OrderId, told: BrokerOrder) -> RecordStatus:
     """Return what the broker's list says of one of our orders."""
     return RecordStatus(order_id, KINDS[told.status], told.broker_id, told.filled, told.reason)
+
+
+def is_open(now: Snapshot, order_id: OrderId) -> bool:
+    """Return whether an order is known, and not final."""
+    order = now.orders.get(order_id)
+    return order is not None and order.open
 
 
 def zombie(broker: Broker, order_id: OrderId, told: BrokerOrder, now: Snapshot) -> None:
@@ -129,8 +144,10 @@ async def look_for_differences(
     """
     missing: list[str] = []
     for _ in range(TRIES):
+        before = engine.snapshot
         book = await look(engine, broker)
         now = engine.snapshot
+        late = [v for ref, v in now.cash_moves.items() if ref not in before.cash_moves]
         theirs = {fill.execution_id for fill in book.executions}
         since = now.closed_at.date() - LOOK_BACK if now.closed_at else None
         missing = [
@@ -139,14 +156,20 @@ async def look_for_differences(
             if execution not in theirs and (since is None or session > since)
         ]
         if not missing:
-            return differences(now, book), book.cash
+            return differences(now, book, late), book.cash
     raise BrokerUnavailable(
         f"after {TRIES} looks the broker still lacks executions we booked: {missing[:3]}"
     )
 
 
-def differences(now: Snapshot, book: BrokerBook) -> tuple[Difference, ...]:
-    """Return where the books disagree, to the micro; before the first funding cash can't."""
+def differences(
+    now: Snapshot, book: BrokerBook, late: Sequence[Decimal] = ()
+) -> tuple[Difference, ...]:
+    """Return where the books disagree, to the micro; before the first funding cash can't.
+
+    `late` is the cash that was moved while the broker was asked, oldest first: its answer may know
+    of none, some or all of it.
+    """
     found = []
     held = {s: p.quantity for s, p in now.ledger.positions.items() if p.quantity}
     for symbol in sorted({*held, *(s for s, q in book.positions.items() if q)}):
@@ -154,6 +177,7 @@ def differences(now: Snapshot, book: BrokerBook) -> tuple[Difference, ...]:
         if ours != theirs:
             found.append(Difference(symbol, ours, theirs))
     cash: Decimal = now.ledger.cash
-    if now.funded and cash != book.cash:
+    at_some_time = {cash, *(cash - moved for moved in accumulate(reversed(late)))}
+    if now.funded and book.cash not in at_some_time:
         found.append(Difference("cash", cash, book.cash))
     return tuple(found)

@@ -61,7 +61,7 @@ class Sender:
         await self._engine.tell(Claim(tuple(o.order_id for o in pending), floor))
         for claimed in pending:
             order = self._engine.snapshot.orders.get(claimed.order_id)
-            if order is None or order.status is not Status.SENDING:
+            if order is None or order.status not in {Status.SENDING, Status.PENDING_CANCEL}:
                 continue
             if why := self._last_check(order):
                 log.warning("order_not_sent", extra={"order_id": order.order_id, "why": why})
@@ -72,6 +72,8 @@ class Sender:
     def _last_check(self, order: Order) -> str:
         """Return why an order must not go after all; read with no await before the send."""
         now = self._engine.snapshot
+        if order.status is Status.PENDING_CANCEL:
+            return "asked back before it was sent"
         if order.source != "flatten" and (halting := now.halting(order.symbol)):
             return f"halted: {halting.reason}"
         if order.source != "flatten" and self._stopped():

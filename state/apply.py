@@ -50,7 +50,8 @@ from state.snapshot import Day, Halting, Snapshot
 
 MINUTE = timedelta(minutes=1)
 EXECUTIONS_KEPT = timedelta(days=14)
-PLANS_KEPT = CASH_MOVES_KEPT = 50
+PLANS_KEPT = 50
+CASH_MOVES_KEPT = 256  # more than are committed while a broker is asked for its book
 
 
 def apply(now: Snapshot, event: Event) -> Snapshot:

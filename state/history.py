@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 from typing import Final
 
 import msgspec
 
 from state.canonical import event_in, instant, microseconds
-from state.event import OrderFilled
+from state.event import CashMoved, OrderFilled, Reconciled, Started
 from state.journal import Database
 from state.order import OPEN, Order, OrderId, Rid, request_id
 from state.record import Recorded, StoredCommand
@@ -100,6 +101,25 @@ def command_by_id(db: Database, id_or_key: str) -> StoredCommand | None:
 def unfinished(db: Database) -> list[StoredCommand]:
     """Return the commands whose reply may still change: their orders were open at the end."""
     return [command_in(row) for row in db.execute(SELECT_COMMANDS + UNFINISHED)]
+
+
+def untold(db: Database) -> Mapping[str, Decimal]:
+    """Return the cash movements that the paper broker may not have been told of, by reference.
+
+    Those are all but what was on record before the start of a run that told them again, and then
+    found the books to agree.
+    """
+    moves: dict[str, Decimal] = {}
+    before = 0
+    for record in records(db, 0, ("started", "cash_moved", "reconciled")):
+        match record.event:
+            case Started():
+                before = len(moves)
+            case CashMoved(amount=amount, ref=ref) if ref:
+                moves[ref] = amount
+            case Reconciled(differences=()):
+                moves, before = dict(islice(moves.items(), before, None)), 0
+    return moves
 
 
 def listed(values: Sequence[str]) -> str:

@@ -44,10 +44,10 @@ class Snapshot(msgspec.Struct, frozen=True):
     `orders` holds the open ones, those that still owe executions, and those of commands not yet
     finished; the journal keeps the rest. `commands` maps a command in flight to its orders.
     `executions` are the ids booked lately, by session, so that a repeat is dropped; `cash_moves`
-    the latest ones by reference, so that the paper broker can be told again. `recent` are the
-    submission times of the last minute. `closing` is the equity at the last close and
-    `high_water` the greatest at any, both moved with deposits and withdrawals. `None` in `start`
-    means nothing was ever started.
+    the latest ones by reference, so that those the broker may not know yet can be told apart.
+    `recent` are the submission times of the last minute. `closing` is the equity at the last close
+    and `high_water` the greatest at any, both moved with deposits and withdrawals. `None` in
+    `start` means nothing was ever started.
     """
 
     seq: int = 0

@@ -6,7 +6,7 @@ import pytest
 
 from daemon.recovery import compare, recover
 from daemon.seams import BrokerOrder, BrokerUnavailable
-from state.command import Claim, Halt, MoveCash, Resume, SubmitOrder
+from state.command import CancelOrders, Claim, Halt, MoveCash, Resume, SubmitOrder
 from state.event import Difference
 from state.order import Status, request_id
 from tests.desk import desk
@@ -131,3 +131,105 @@ async def test_the_halt_survives_in_file_and_journal(tmp_path):
     assert (tmp_path / "halt").exists()
     async with desk(tmp_path) as again:
         assert again.now.halting().reason == "drill"
+
+
+async def test_every_deposit_the_broker_never_heard_of_is_made_again(tmp_path):
+    async with desk(tmp_path) as one:
+        one.engine.act = lambda events, now: None
+        for n in range(300):
+            await one.say(MoveCash("deposit", D(1)), key=f"m{n}")
+    async with desk(tmp_path) as again:
+        assert again.now.reconciled
+        assert (await again.broker.book(None)).cash == D(100_300)
+
+
+async def test_what_agreed_before_an_earlier_start_is_not_told_again(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.say(MoveCash("deposit", D(1)), key="m1")
+    async with desk(tmp_path) as one:
+        assert len(one.broker.effects) == 1
+        await one.say(MoveCash("deposit", D(1)), key="m2")
+    async with desk(tmp_path) as again:
+        assert [call.ref for call in again.broker.effects] == [request_id("m2")]
+
+
+def while_asked(one, before, after=()):
+    """Let clients' commands be carried out whole before and after the broker reads its book."""
+    book, commands = one.broker.book, {"before": list(before), "after": list(after)}
+
+    async def carry_out(when):
+        while commands[when]:
+            await one.say(commands[when].pop(0), key=f"{when} {len(commands[when])}")
+            await one.quiet()
+
+    async def interrupted(since):
+        await carry_out("before")
+        found = await book(since)
+        await carry_out("after")
+        return found
+
+    one.broker.book = interrupted
+
+
+DEPOSIT, WITHDRAW = MoveCash("deposit", D(5)), MoveCash("withdraw", D(2))
+
+
+@pytest.mark.parametrize("known", range(4))
+async def test_cash_that_moves_while_the_broker_is_asked_is_no_difference(tmp_path, known):
+    moves = [DEPOSIT, WITHDRAW, DEPOSIT]
+    async with desk(tmp_path) as one:
+        while_asked(one, moves[:known], moves[known:])
+        assert await compare(one.engine, one.broker) == ()
+        assert one.now.halting() is None
+
+
+async def test_a_difference_is_found_although_cash_moves_while_the_broker_is_asked(tmp_path):
+    async with desk(tmp_path) as one:
+        one.paper.move_cash("gift", D(1))
+        while_asked(one, [DEPOSIT], [WITHDRAW])
+        assert await compare(one.engine, one.broker) == (
+            Difference("cash", D(100_003), D(100_006)),
+        )
+
+
+async def test_an_order_sent_while_the_broker_is_asked_is_no_zombie(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        while_asked(one, [BUY])
+        await compare(one.engine, one.broker)
+        assert not one.broker.cancelled
+        assert [order.status for order in one.now.orders.values()] == [Status.LIVE]
+
+
+async def test_a_cancel_the_broker_never_heard_of_is_sent_again(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        await one.say(BUY, key="b")
+        await one.quiet()
+        one.engine.act = lambda events, now: None
+        await one.say(CancelOrders(ORDER), key="c")
+        assert one.now.orders[ORDER].status is Status.PENDING_CANCEL
+    async with desk(tmp_path) as again:
+        await again.quiet()
+        reply = await again.say(BUY, key="b")
+        assert reply.data["orders"][0]["status"] == "cancelled"
+
+
+async def test_an_order_asked_back_between_claim_and_send_is_not_sent(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        tell = one.engine.tell
+
+        async def and_asked_back(command, cause=None):
+            if isinstance(command, Claim):
+                one.engine.report(command)
+                one.engine.report(CancelOrders(ORDER))
+                await one.engine.settled()
+                return None
+            return await tell(command, cause)
+
+        one.engine.tell = and_asked_back
+        await one.say(BUY, key="b")
+        await one.quiet()
+        assert not one.broker.placed
+        assert (await one.say(BUY, key="b")).data["orders"][0]["status"] == "not_placed"

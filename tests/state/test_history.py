@@ -5,7 +5,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from state.event import BarsClosed, OrderFilled
+from state.event import BarsClosed, CashMoved, Difference, OrderFilled, Reconciled, Started
 from state.history import (
     command_by_id,
     events_between,
@@ -17,11 +17,13 @@ from state.history import (
     recorded,
     records,
     unfinished,
+    untold,
 )
 from state.journal import GENESIS, append, in_memory
 from state.record import Batch
 from state.snapshot import Snapshot
 from tests.chronicle import CLOSE, LONG, WALL, command, write
+from tests.given import start
 
 FILLS = [event for event in LONG if isinstance(event, OrderFilled)]
 
@@ -152,3 +154,38 @@ def test_commands_that_are_not_over(asked):
     db, (_, b, _) = asked
 
     assert unfinished(db) == [b]
+
+
+STARTED, AGREED = Started(start(), CLOSE), Reconciled((), CLOSE)
+DIFFER = Reconciled((Difference("cash", D(0), D(1)),), CLOSE)
+
+
+def deposit(ref):
+    """Cash that the paper broker has to be told of, by a reference."""
+    return CashMoved("deposit", D(1), "by ann", CLOSE, ref=ref)
+
+
+@pytest.mark.parametrize(
+    ("events", "refs"),
+    [
+        pytest.param([STARTED, AGREED, deposit("a")], "a", id="this run's"),
+        pytest.param([STARTED, AGREED, deposit("a"), STARTED], "a", id="the run's before"),
+        pytest.param(
+            [STARTED, AGREED, deposit("a"), STARTED, deposit("b"), AGREED],
+            "b",
+            id="not what was told at a start after which the books agreed",
+        ),
+        pytest.param(
+            [STARTED, deposit("a"), STARTED, deposit("b"), DIFFER, STARTED],
+            "ab",
+            id="while the books differ, all of it",
+        ),
+        pytest.param([CashMoved("initial", D(1), "", CLOSE), AGREED], "", id="nobody's"),
+    ],
+)
+def test_cash_the_paper_broker_may_not_have_been_told_of(events, refs):
+    db = in_memory()
+    write(db, GENESIS, Snapshot(), events)
+
+    assert untold(db) == {ref: D(1) for ref in refs}
+    db.close()
