@@ -89,6 +89,10 @@ def unfold(course: Unfolding, command: Command) -> Unavailable | None:
             return cancel_orders(course, command)
         case Halt():
             return halt(course, command)
+        case MoveCash():
+            return move_cash(course, command)
+        case SubmitOrder():
+            return submit_order(course, command)
         case CloseBars():
             close_bars(course, command)
         case RecordFill():
@@ -97,12 +101,8 @@ def unfold(course: Unfolding, command: Command) -> Unavailable | None:
             record_status(course, command)
         case Claim():
             claim(course, command)
-        case SubmitOrder():
-            submit_order(course, command)
         case Resume():
             resume(course, command)
-        case MoveCash():
-            move_cash(course, command)
         case RecordReconciliation():
             record_reconciliation(course, command)
         case AcceptDifference():

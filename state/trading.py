@@ -61,14 +61,32 @@ def no_session(course: Unfolding) -> bool:
     return True
 
 
-def submit_order(course: Unfolding, command: SubmitOrder) -> None:
+def comparing(now: Snapshot) -> Unavailable | None:
+    """Return that the books are still being compared, or None; a difference found is no such wait.
+
+    A daemon that starts is not to say "no" for ever to what it would take a moment later.
+    """
+    if now.reconciled or now.differences:
+        return None
+    return Unavailable(
+        "not_ready",
+        Code.RECONCILE_PENDING,
+        "the books are being compared with the broker's",
+        "ask again in a moment; `tm reconcile` shows differences",
+    )
+
+
+def submit_order(course: Unfolding, command: SubmitOrder) -> Unavailable | None:
     """Submit one order, or refuse the command with the gate's reason."""
+    if course.now.halting(command.symbol) is None and (wait := comparing(course.now)):
+        return wait
     if no_session(course):
-        return
+        return None
     signed = command.quantity if command.side == "buy" else -command.quantity
     denial = submit(course, command.symbol, signed, command.limit_price, "manual")
     if denial is not None:
         course.refuse(denial)
+    return None
 
 
 def withdraw_orders(

@@ -377,6 +377,10 @@ class TestCash:
         assert the(course, CommandRefused).denial.code is Code.INSUFFICIENT_CASH
         assert asked(funded(), MoveCash("withdraw", D(100_000))).now.ledger.cash == 0
 
+    def test_before_the_broker_said_what_there_is_no_cash_moves(self):
+        now = Snapshot(start=start())
+        assert unavailable(now, MoveCash("deposit", D(1))).code == Code.RECONCILE_PENDING
+
     def test_live_cash_moves_at_the_broker(self):
         now = funded(run=start(mode="live"))
         course = asked(now, MoveCash("deposit", D(1)))
@@ -398,6 +402,20 @@ class TestBooksCompared:
         course = told(funded(), RecordReconciliation(started=True))
         assert not course.now.reconciled
         assert unavailable(course.now, Rebalance()).code == Code.RECONCILE_PENDING
+
+    def test_what_a_comparison_keeps_waiting_is_not_refused_for_ever(self):
+        now = asked(funded(), MakePlan(), key="p").now
+        (plan,) = now.plans
+        comparing = told(now, RecordReconciliation(started=True)).now
+        for command in (SubmitOrder("buy", "KO", D(1)), ExecutePlan(plan)):
+            assert unavailable(comparing, command).code == Code.RECONCILE_PENDING
+            assert kinds(asked(now, command))
+
+    def test_what_is_halted_is_refused_while_the_books_are_compared(self):
+        halted = asked(funded(), Halt("drill"), key="h").now
+        comparing = told(halted, RecordReconciliation(started=True)).now
+        course = asked(comparing, SubmitOrder("buy", "KO", D(1)))
+        assert the(course, CommandRefused).denial.code is Code.TRADING_HALTED
 
     def test_a_difference_halts_once(self):
         found = RecordReconciliation((Difference("KO", D(0), D(5)),))
