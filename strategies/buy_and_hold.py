@@ -20,7 +20,7 @@ def weights(
     held        (N,)    fraction of equity in each symbol now
     parameters          none
 
-    Returns (N,) fractions of equity. A symbol without a price at the first purchase is never bought.
+    Returns (N,) fractions of equity. What has no price at the first purchase is never bought.
     """
     if np.any(held):
         return held

@@ -72,7 +72,7 @@ class Strategy(msgspec.Struct, frozen=True):
         try:
             answer = self.weigh(unwritable(closes), unwritable(held), dict(self.parameters))
             wanted = np.asarray(answer, dtype=np.float64)
-        except Exception as error:  # noqa: BLE001  a plug-in may raise anything
+        except Exception as error:  # a plug-in may raise anything
             raise StrategyFailed(self.name, f"{type(error).__name__}: {error}") from error
         if wanted.shape != held.shape:
             raise StrategyFailed(
@@ -101,7 +101,7 @@ def imported(point: EntryPoint) -> object:
     """Return what an entry point names; raise StrategyUnusable with what went wrong."""
     try:
         return point.load()
-    except Exception as error:  # noqa: BLE001  importing a plug-in runs anything
+    except Exception as error:  # importing a plug-in runs anything
         raise StrategyUnusable(
             f"strategy {point.name} ({point.value}) can't be imported: "
             f"{type(error).__name__}: {error}"
