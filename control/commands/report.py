@@ -68,17 +68,17 @@ def told(now: Session, reply: Reply, content: bytes) -> None:
 
 
 def formatted(data: Mapping[str, Any], form: str) -> bytes:
-    """Return a report as JSON or Markdown."""
-    if form == "json":
-        return protocol.encode(data) + b"\n"
-    from state.report import Report
+    """Return a report as JSON or Markdown, as the state itself writes it."""
+    from state.report import Report, to_json
     from state.report_markdown import markdown
 
-    return markdown(msgspec.convert(data, Report, strict=False)).encode()
+    told = msgspec.convert(data, Report, strict=False)
+    return to_json(told).rstrip() + b"\n" if form == "json" else markdown(told).encode()
 
 
 def made(asked: protocol.Report, path: Path) -> Reply:
-    """Return the report from a journal's file, without a benchmark: its prices are the daemon's."""
+    """Return the report from a journal's file, the same as a daemon on it would make."""
+    from control.benchmark import NAME, benchmark
     from control.journal_file import reading
     from state.history import records
     from state.journal import load
@@ -92,7 +92,7 @@ def made(asked: protocol.Report, path: Path) -> Reply:
         except UnknownPeriod as e:
             fault = Fault("PERIOD", str(e))
             return Reply("report", False, "invalid", Exit.INVALID, error=fault)
-        found = report(records(db), period)
+        found = report(records(db), period, benchmark(), NAME)
     data = msgspec.to_builtins(found)
     return Reply(
         "report", True, "completed", Exit.DONE, found.as_of, head.seq, data, warnings=found.warnings
