@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from control.cli import main
 from control.protocol import Exit, Fault, Reply
@@ -20,7 +21,7 @@ def audited(tmp_path, capfd, verdict, *options, halt=HALTED):
     async def handle(request, principal):
         if isinstance(request.ask, Halt):
             halts.append(request)
-            return halt
+            return replace(halt, key=request.key)
         data = {"verdict": verdict, "as_of": None, "checks": [check]}
         return Reply("audit", True, "completed", Exit.DONE, data=data)
 
