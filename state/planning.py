@@ -24,7 +24,7 @@ from state.plan import Plan, PlanId, PlanLine, PlanState
 from state.rebalance import lines
 from state.settings import Execution
 from state.snapshot import Snapshot
-from state.trading import comparing, no_session, submit
+from state.trading import no_session, starting, submit
 from state.unfolding import Unavailable, Unfolding
 
 FOREVER = timedelta(days=3650)
@@ -198,7 +198,7 @@ def execute_plan(course: Unfolding, command: ExecutePlan) -> Unavailable | None:
     plan = now.plans.get(command.plan_id)
     if plan is None:
         return unknown_plan(command.plan_id)
-    if not now.halts and (wait := comparing(now)):
+    if not now.halts and (wait := starting(now)):
         return wait
     if refusal := stale(course, plan) or changed(now, plan) or halted(now):
         course.refuse(refusal)
@@ -285,7 +285,7 @@ def rebalance(course: Unfolding, command: Rebalance) -> Unavailable | None:
     if refusal := halted(now):
         course.refuse(refusal)
         return None
-    if wait := comparing(now):
+    if wait := starting(now):
         return wait
     if no_session(course):
         return None

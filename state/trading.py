@@ -61,11 +61,18 @@ def no_session(course: Unfolding) -> bool:
     return True
 
 
-def comparing(now: Snapshot) -> Unavailable | None:
-    """Return that the books are still being compared, or None; a difference found is no such wait.
+def starting(now: Snapshot) -> Unavailable | None:
+    """Return what a daemon that starts still waits for, or None; a difference found is no wait.
 
-    A daemon that starts is not to say "no" for ever to what it would take a moment later.
+    It is not to say "no" for ever to what it would take a moment later.
     """
+    if now.start is None or not now.bars:
+        return Unavailable(
+            "not_ready",
+            "NO_PRICES",
+            "no bar has closed yet, so there is no price to decide by",
+            "wait for the feed; see `tm status`",
+        )
     if now.reconciled or now.differences:
         return None
     return Unavailable(
@@ -78,7 +85,7 @@ def comparing(now: Snapshot) -> Unavailable | None:
 
 def submit_order(course: Unfolding, command: SubmitOrder) -> Unavailable | None:
     """Submit one order, or refuse the command with the gate's reason."""
-    if course.now.halting(command.symbol) is None and (wait := comparing(course.now)):
+    if course.now.halting(command.symbol) is None and (wait := starting(course.now)):
         return wait
     if no_session(course):
         return None

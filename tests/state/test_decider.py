@@ -411,6 +411,10 @@ class TestBooksCompared:
             assert unavailable(comparing, command).code == Code.RECONCILE_PENDING
             assert kinds(asked(now, command))
 
+    def test_before_the_first_price_an_order_waits(self):
+        now = told(Snapshot(start=start()), RecordReconciliation(broker_cash=D(1000))).now
+        assert unavailable(now, SubmitOrder("buy", "KO", D(1))).code == "NO_PRICES"
+
     def test_what_is_halted_is_refused_while_the_books_are_compared(self):
         halted = asked(funded(), Halt("drill"), key="h").now
         comparing = told(halted, RecordReconciliation(started=True)).now
