@@ -16,7 +16,7 @@ from control.address import AddressInvalid, configuration_file, socket_path, sta
 from control.airflow import TaskUnnamed, task_key, under_airflow
 from control.client import NoReply, ask
 from control.key import checked, fresh
-from control.protocol import Asked, Exit, Fault, Orders, Query, Reconcile, Reply
+from control.protocol import Asked, Exit, Fault, Orders, Query, Reconcile, Reply, encode
 from control.render import Ink
 from control.stop import ToldToStop, told_to_stop
 from control.when import seconds, zoned
@@ -176,20 +176,22 @@ class Session:
             reply = replace(reply, command=self.command)
         if not kept:
             reply = self._kept(reply)
+        try:
+            self._write(reply, page)
+        except BrokenPipeError:  # who read us has seen enough; what came of it stands
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        refused = reply.exit is Exit.REFUSED and self.options.refused_ok
+        raise typer.Exit(Exit.DONE if refused else reply.exit)
+
+    def _write(self, reply: Reply, page: Page) -> None:
+        """Write a reply in the way that was asked for."""
+        envelope = output.enveloped(reply, reply.command, self._elapsed())
         if self.options.xcom:
-            envelope = output.enveloped(reply, reply.command, self._elapsed())
             output.write_xcom(output.fitted(envelope, whole=self.options.output or ""))
         elif self.options.json:
-            envelope = output.enveloped(reply, reply.command, self._elapsed())
             output.write_line(output.line(envelope))
         else:
             self._tell(reply, page)
-        self._end(reply)
-
-    def _end(self, reply: Reply) -> NoReturn:
-        """End with a reply's exit code."""
-        refused = reply.exit is Exit.REFUSED and self.options.refused_ok
-        raise typer.Exit(Exit.DONE if refused else reply.exit)
 
     def _kept(self, reply: Reply) -> Reply:
         """Write the whole envelope to the file of --output; return the reply, warning if it can't.
@@ -210,7 +212,12 @@ class Session:
 
     def _tell(self, reply: Reply, page: Page) -> None:
         """Write a page for people, and what went wrong to stderr."""
-        if reply.data is not None and (shown := page(reply, self.ink(reply))):
+        try:
+            shown = "" if reply.data is None else page(reply, self.ink(reply))
+        except (ArithmeticError, LookupError, TypeError, ValueError) as e:
+            sys.stderr.write(f"warning: this client can't read the answer ({e!r}); as it came:\n")
+            shown = encode(reply.data).decode()
+        if shown:
             sys.stdout.write(f"{shown}\n")
         sys.stdout.flush()
         for warning in reply.warnings:

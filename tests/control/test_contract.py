@@ -1,8 +1,12 @@
 """The contract of `tm`: every command, every exit code, and JSON as the last line of all output."""
 
+import asyncio
+import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 
@@ -289,8 +293,6 @@ def test_a_daemon_that_does_not_answer_leaves_a_command_pending(tmp_path):
 
 
 def test_a_slow_answer_is_exit_10_and_names_the_key(tmp_path):
-    import asyncio
-
     async def never(request, principal):
         await asyncio.Event().wait()
 
@@ -493,3 +495,67 @@ def test_a_question_loads_nothing_heavy(daemon):
     slow = {"asyncio", "rich", "sqlite3", "importlib.metadata", "pydantic", "state.event", "random"}
     others = {"daemon", "strategies", "tomllib", "zoneinfo"}
     assert sorted(loaded & (heavy | slow | others)) == []
+
+
+# what people do
+
+
+def test_an_answer_this_client_cannot_read_is_shown_as_it_came(daemon):
+    daemon.always = done("halt", {"halts": [{"newer": "field"}]}, key="k")
+    ran = tm("halt", "--reason", "x", "--socket", daemon.path)
+    assert ran.exit == 0
+    assert "can't read the answer" in ran.merged
+    assert '{"halts":[{"newer":"field"}]}' in ran.merged
+
+
+def process(words, **streams):
+    return subprocess.Popen([sys.executable, "-c", PROGRAM, *words], text=True, **streams)
+
+
+@pytest.mark.parametrize("how", ["--json", "--xcom", "--no-wait"])
+def test_a_reader_that_has_seen_enough_changes_no_exit_code(daemon, how):
+    daemon.always = failing(Exit.PARTIAL)
+    read, write = os.pipe()
+    os.close(read)
+    ran = process(["rebalance", how, "--socket", daemon.path], stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    told = ran.communicate(timeout=30)[1]
+    assert ran.returncode == Exit.PARTIAL
+    assert "Traceback" not in told
+    assert "Exception ignored" not in told
+
+
+def test_events_can_be_followed_until_interrupted(tmp_path):
+    async def journal(request, principal):
+        await asyncio.sleep(0.05)
+        seen = request.ask.since
+        record = {"seq": seen + 1, "type": "halted", "at": "2022-12-28T21:00:00Z"}
+        return done("events", {"events": [record], "head": {"seq": 100, "hash": ""}})
+
+    with serving(tmp_path / "control.sock", journal) as daemon:
+        words = ["events", "--follow", "--json", "--socket", daemon.path]
+        ran = process(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        lines = [msgspec.json.decode(ran.stdout.readline()) for _ in range(3)]
+        ran.send_signal(signal.SIGINT)
+        told = ran.communicate(timeout=30)[1]
+    assert [line["seq"] for line in lines] == [91, 92, 93]  # the last ten, and what comes
+    assert (ran.returncode, told) == (0, "")
+
+
+def test_an_interrupted_command_leaves_word_of_its_key(tmp_path):
+    asked = threading.Event()
+
+    async def never(request, principal):
+        asked.set()
+        await asyncio.Event().wait()
+
+    with serving(tmp_path / "control.sock", never, grace=0.1) as daemon:
+        words = ["halt", "--reason", "x", "--key", "k7", "--json", "--socket", daemon.path]
+        ran = process(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert asked.wait(30)
+        ran.send_signal(signal.SIGINT)
+        told = ran.communicate(timeout=30)[0]
+    assert ran.returncode == Exit.PENDING
+    last = msgspec.json.decode(told.splitlines()[-1])
+    assert (last["status"], last["error"]["code"]) == ("pending", "OUTCOME_PENDING")
+    assert "k7" in last["error"]["hint"]

@@ -19,6 +19,8 @@ from state.command import Halt
 from tests.control.scripted import saying, serving
 from tests.daemon.wire import Wire
 
+pytestmark = pytest.mark.area("kills and socket")
+
 DONE = Reply("ping", True, "completed", Exit.DONE)
 
 
