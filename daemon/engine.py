@@ -4,16 +4,15 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from control.protocol import Reply, decode_reply, encode
+from daemon.keeping import replayed, row, touched
 from daemon.replies import (
     busy,
-    conflict,
     disk_full_reply,
     final_reply,
     first_reply,
@@ -39,7 +38,7 @@ from state.decider import decide
 from state.event import CancelRequested, CommandFinished, Event
 from state.journal import JournalFull
 from state.moment import Moment
-from state.order import Order, OrderId, Rid
+from state.order import Rid
 from state.record import Batch, Head, StoredCommand
 from state.snapshot import Snapshot
 from state.unfolding import Unavailable
@@ -107,7 +106,7 @@ class Engine:
             return busy(cause, f"{self._clients} commands are waiting")
         self._clients += 1
         try:
-            answer = await self._put(command, cause)
+            answer = await self.tell(command, cause)
         finally:
             self._clients -= 1
         if answer.reply is None:
@@ -134,7 +133,9 @@ class Engine:
 
     async def tell(self, command: Report | ClientCommand, cause: Cause | None = None) -> Answer:
         """Return what the daemon's own `command` caused, once it is durable."""
-        return await self._put(command, cause)
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._inbox.put_nowait((command, cause, future))
+        return await future
 
     def report(self, command: Report) -> None:
         """Send a report whose outcome nobody waits for. It is never turned away."""
@@ -145,11 +146,6 @@ class Engine:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._inbox.put_nowait((command, None, future))
         return future
-
-    async def _put(self, command: Command, cause: Cause | None) -> Answer:
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._inbox.put_nowait((command, cause, future))
-        return await future
 
     async def finished(self, rid: Rid) -> Reply:
         """Return a command's final reply, once the last of its orders is final."""
@@ -295,28 +291,3 @@ class Engine:
         log.critical("cancel_unjournaled", extra={"orders": [e.order_id for e in asked]})
         self.act(asked, now)
         return unjournaled_reply(cause, now, asked)
-
-
-def row(cause: Cause, reply: Reply, wall: datetime, *, final: bool) -> StoredCommand:
-    """Return what the journal keeps of a command and its answer."""
-    return StoredCommand(
-        cause.rid, cause.key, cause.op, cause.principal, cause.digest, encode(reply), final, wall
-    )
-
-
-def replayed(known: StoredCommand, cause: Cause) -> Reply:
-    """Return the stored reply to the same question, or a conflict when the arguments differ."""
-    if known.digest != cause.digest:
-        return conflict(known, cause)
-    return replace(decode_reply(known.reply), replayed=True)
-
-
-def touched(now: Snapshot, events: Sequence[Event]) -> tuple[Order, ...]:
-    """Return the orders that `events` changed, as they stand afterwards."""
-    orders: dict[OrderId, Order] = {}
-    for event in events:
-        if isinstance(event, CommandFinished):
-            orders.update((order.order_id, order) for order in event.orders)
-        elif order := now.orders.get(getattr(event, "order_id", "")):
-            orders[order.order_id] = order
-    return tuple(orders.values())

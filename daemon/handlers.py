@@ -3,8 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date, datetime, timedelta
-from hashlib import blake2b
+from datetime import date, timedelta
 from typing import Any, Final, TypeVar, assert_never
 
 from msgspec.structs import replace
@@ -29,11 +28,13 @@ from control.protocol import (
     Status,
     Verify,
     decode_reply,
-    encode,
 )
 from control.request import Request
-from daemon.engine import Engine, replayed
+from daemon.engine import Engine
+from daemon.identity import cause_of, op_of
+from daemon.keeping import replayed
 from daemon.principal import Principal
+from daemon.questions import orders_and_keys, report_from
 from daemon.recovery import look_for_differences
 from daemon.replies import SAME_KEY, builtin
 from daemon.seams import Broker, BrokerUnavailable, Clock, Store
@@ -41,14 +42,12 @@ from daemon.watch import Watch
 from state import answers
 from state.audit import audit
 from state.command import Cause, ClientCommand, RecordReconciliation
-from state.history import fills, find_commands, orders, recorded, records
+from state.history import fills, recorded
 from state.integrity import verify
-from state.journal import Database
 from state.order import request_id
 from state.period import Period, UnknownPeriod
 from state.planning import drafted, not_ready, unknown_symbols
 from state.record import StoredCommand
-from state.report import Report, report
 from state.status import status
 
 T = TypeVar("T")
@@ -122,7 +121,7 @@ class Handlers:
             case Await(id_):
                 return await self._await(id_, request.wait)
             case Reconcile():
-                raise TypeError("a reconciliation is journaled, so it comes as a command")
+                raise TypeError("a reconciliation is journaled: it is a command")
             case _:
                 assert_never(ask)
 
@@ -221,9 +220,7 @@ class Handlers:
         if request.key is None:
             error = Fault("NO_KEY", "a command needs an idempotency key", "say --key KEY")
             return Reply(op_of(ask), False, "invalid", Exit.INVALID, error=error)
-        cause = Cause(
-            request_id(request.key), request.key, op_of(ask), principal.name, digest_of(ask)
-        )
+        cause = cause_of(ask, request.key, principal)
         if (late := self._too_late(request)) is not None:
             known = await self._stored(cause.rid)
             return replayed(known, cause) if known else late
@@ -291,27 +288,3 @@ async def within(result: Awaitable[T], seconds: float) -> "T | None":
             return await result
     except TimeoutError:
         return None
-
-
-def op_of(ask: object) -> str:
-    """Return a request's name on the wire."""
-    return str(type(ask).__struct_config__.tag)  # type: ignore[attr-defined]
-
-
-def digest_of(ask: object) -> str:
-    """Return the hash of a command's canonical encoding: same arguments, same digest."""
-    return blake2b(encode(ask), digest_size=16).hexdigest()
-
-
-def orders_and_keys(
-    db: Database, open_only: bool, since: datetime | None, limit: int
-) -> list[answers.OrderAnswer]:
-    """Return orders as people read them, each with the key it came under."""
-    found = orders(db, open_only, since, limit)
-    commands = find_commands(db, sorted({one.rid for one in found}))
-    return [answers.order(o, commands[o.rid].key if o.rid in commands else None) for o in found]
-
-
-def report_from(db: Database, within: Period, benchmark: Mapping[date, float]) -> Report:
-    """Return the report over a period, from a reader's connection."""
-    return report(records(db), within, benchmark, "S&P 500")
