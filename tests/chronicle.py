@@ -30,6 +30,8 @@ MONDAY = date(2025, 3, 3)
 CLOSE = datetime(2025, 3, 3, 21, tzinfo=UTC)
 WALL = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
+DRILL = Halted("account", "drill", "MANUAL", "ann", CLOSE)
+
 
 def deposited(now: Snapshot, n: int) -> Event | None:
     return CashMoved("deposit", D(n + 1), "pay day", CLOSE)
