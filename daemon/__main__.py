@@ -6,8 +6,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from control.address import (
 )
 from control.version import VERSION
 from daemon.logs import start_logging
-from state.configuration import DEMO, Effective, decode
+from state.configuration import DEMO, Effective, decode, shown
 from state.given import ConfigurationInvalid, Problem
 
 if TYPE_CHECKING:
@@ -93,20 +94,34 @@ def run(argv: Sequence[str] | None = None) -> None:
         raise SystemExit(End.BAD_CONFIGURATION) from e
     start_logging(effective.settings.telemetry.log_level)
     state = Path(state_directory(arguments.state, os.environ, os.path.isdir))
-    raise SystemExit(ended(effective, state, check=arguments.check))
+    raise SystemExit(ended(arguments, effective, state))
 
 
-def ended(effective: Effective, state: Path, *, check: bool) -> End:
-    """Run until signalled and return how it ended; with `check` only look at what would run."""
+def reload(arguments: Arguments, before: Effective) -> None:
+    """Take over what may change while running: the log level. Say what needs a restart."""
+    try:
+        now = configured(arguments, os.environ)
+    except ConfigurationInvalid as e:
+        log.error("reload_refused", extra={"problems": list(map(str, e.problems))})  # noqa: TRY400
+        return
+    logging.getLogger().setLevel(now.settings.telemetry.log_level.upper())
+    was, values = shown(before), shown(now)
+    changed = [key for key in values if values[key]["value"] != was[key]["value"]]
+    waiting = [key for key in changed if key != "telemetry.log_level"]
+    log.info("reloaded", extra={"changed": changed, "need_a_restart": waiting})
+
+
+def ended(arguments: Arguments, effective: Effective, state: Path) -> End:
+    """Run until signalled and return how it ended; with --check only look at what would run."""
     from daemon.life import Life
 
     try:
         socket = socket_path(None, effective.settings.control.socket, os.environ, os.path.isdir)
         life = Life(effective, state, socket)
-        if check:
+        if arguments.check:
             sys.stderr.write(f"the configuration is valid: {life.described()}\n")
             return End.CLEAN
-        asyncio.run(lived(life))
+        asyncio.run(lived(life, partial(reload, arguments, effective)))
     except Exception as e:  # noqa: BLE001 every end has a code and a reason
         return verdict(e)
     return End.CLEAN
@@ -121,14 +136,14 @@ def verdict(failure: Exception) -> End:
     from daemon.lock import StateHeld, UnsafeFileSystem
     from daemon.socket_file import SocketUnusable
     from state.journal import CommitInDoubt, UnfitJournal
-    from strategies.plugin import StrategyUnknown
+    from strategies.plugin import StrategyUnusable
 
     misconfigured = (
         AddressInvalid,
         CalendarUnknown,
         PriceFileInvalid,
         SocketUnusable,
-        StrategyUnknown,
+        StrategyUnusable,
         TradingImpossible,
         UnsafeFileSystem,
     )
@@ -156,12 +171,13 @@ def leaves(failure: BaseException) -> Iterator[BaseException]:
         yield failure
 
 
-async def lived(life: "Life") -> None:
-    """Run a life until SIGINT or SIGTERM."""
+async def lived(life: "Life", reload: Callable[[], object] = bool) -> None:
+    """Run a life until SIGINT or SIGTERM; SIGHUP reloads what can be reloaded."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
     await life.run(stop)
 
 
