@@ -185,6 +185,7 @@ def unchanged(plain: Any) -> Any:
 EVENTS: Final[Mapping[str, type[Event]]] = {
     str(kind.__struct_config__.tag): kind for kind in get_args(Event)
 }
+KINDS: Final[Mapping[type, str]] = {kind: tag for tag, kind in EVENTS.items()}
 INWARD: Final[Mapping[type, Mend]] = {
     kind: mender(inspect.type_info(kind), ON_THE_WAY_IN) or unchanged
     for kind in (*get_args(Event), Snapshot)
@@ -215,7 +216,7 @@ def body_of(fact: Event | Snapshot) -> bytes:
 
 def kind_of(event: Event) -> str:
     """Return the name an event's type has on disk."""
-    return str(event.__struct_config__.tag)
+    return KINDS[type(event)]
 
 
 def event_in(body: bytes) -> Event:
