@@ -17,6 +17,7 @@ from state.snapshot import Snapshot
 
 LOOK_BACK: Final = timedelta(days=10)
 TRIES: Final = 10
+DOUBTFUL: Final = frozenset({*IN_DOUBT, Status.PENDING_CANCEL})
 KINDS: Final = {
     "open": ReportKind.ACCEPTED,
     "filled": ReportKind.ACCEPTED,
@@ -58,15 +59,14 @@ async def resolve(engine: Engine, broker: Broker, clock: Clock, settle: float) -
     seen = known_orders(await look(engine, broker))
     for order in unseen:
         now = engine.snapshot.orders.get(order.order_id)
-        if order.order_ref not in seen and now is not None and now.status in IN_DOUBT:
+        if order.order_ref not in seen and now is not None and now.status in DOUBTFUL:
             report = RecordStatus(order.order_id, ReportKind.NOT_SEEN, reason="unseen at two looks")
             await engine.tell(report)
 
 
 def in_doubt(now: Snapshot) -> tuple[Order, ...]:
     """Return the orders of which only the broker can say where they are."""
-    doubtful = {*IN_DOUBT, Status.PENDING_CANCEL}
-    return tuple(order for order in now.orders.values() if order.status in doubtful)
+    return tuple(order for order in now.orders.values() if order.status in DOUBTFUL)
 
 
 def known_orders(book: BrokerBook) -> frozenset[str]:

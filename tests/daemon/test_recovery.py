@@ -34,6 +34,19 @@ async def test_an_order_that_was_claimed_and_never_sent_was_not_placed(tmp_path)
         assert not again.broker.placed  # and it is never sent again under that key
 
 
+async def test_an_order_that_was_never_sent_and_then_asked_back_was_not_placed(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        one.sender.close()
+        await one.say(BUY, key="b")
+        await one.engine.tell(Claim((ORDER,)))
+        await one.say(CancelOrders(ORDER), key="c")
+    async with desk(tmp_path) as again:
+        reply = await again.say(BUY, key="b")
+        assert reply.data["orders"][0]["status"] == "not_placed"
+        assert not again.broker.placed
+
+
 async def test_an_order_that_was_sent_is_found_again(tmp_path):
     async with desk(tmp_path) as one:
         await one.close(50, 100)
