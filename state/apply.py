@@ -80,7 +80,7 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
             trigger = {"expired": Trigger.EXPIRE, "halted": Trigger.HALT}.get(
                 why, Trigger.ASK_CANCEL
             )
-            return released(now, with_order(now, order_id, trigger, reason=reason), order_id)
+            return with_order(now, order_id, trigger, reason=reason)
         case OrderAccepted(order_id, broker_id, reported):
             order = now.orders[order_id]
             return with_order(
@@ -158,7 +158,7 @@ def closed(now: Snapshot, event: BarsClosed) -> Snapshot:
     day = now.day
     if day is None or event.session > day.session:
         opening = now.closing if now.bars else event.equity
-        day = Day(event.session, start_equity=opening)
+        day = Day(event.session, start_equity=opening, began=event.at)
     peak = max(now.high_water, event.equity)
     executions = now.executions
     if now.session != event.session:
@@ -212,25 +212,31 @@ def with_order(now: Snapshot, order_id: OrderId, trigger: Trigger, **fields: Any
     """Return `now` with an order moved along its transition table."""
     order = now.orders[order_id]
     moved_on = replace(order, status=after(order, trigger), **fields)
-    return replace(now, orders={**now.orders, order_id: moved_on})
+    return replace(
+        now, orders={**now.orders, order_id: moved_on}, day=charged(now.day, order, moved_on)
+    )
+
+
+def charged(day: Day | None, was: Order, order: Order) -> Day | None:
+    """Return the day after an order came to stand for more, or for less, than it `was` charged for.
+
+    What it will not trade is given back, but only by the day that it was charged to. What it trades
+    after all (a zombie, more than was ordered) is charged to the day that finds it out.
+    """
+    more = order.filled + abs(order.working) - was.filled - abs(was.working)
+    if day is None or not more:
+        return day
+    if more < 0 and day.began is not None and order.created_at < day.began:
+        return day
+    return replace(day, turnover=day.turnover + amount(more, order.price))
 
 
 def ended(
     now: Snapshot, order_id: OrderId, trigger: Trigger, reported: Decimal, reason: str
 ) -> Snapshot:
     """The broker will trade no more of an order than it `reported`."""
-    order = now.orders[order_id]
-    most = max(order.reported, reported)
-    return released(now, with_order(now, order_id, trigger, reported=most, reason=reason), order_id)
-
-
-def released(before: Snapshot, now: Snapshot, order_id: OrderId) -> Snapshot:
-    """Give the day's turnover back what an order that just became final will not trade."""
-    was, order = before.orders[order_id], now.orders[order_id]
-    back = abs(amount(was.working - order.working, order.price))
-    if now.day is None or order.session < now.day.session or order.open or not was.open:
-        return now
-    return replace(now, day=replace(now.day, turnover=max(ZERO, now.day.turnover - back)))
+    most = max(now.orders[order_id].reported, reported)
+    return with_order(now, order_id, trigger, reported=most, reason=reason)
 
 
 def filled(now: Snapshot, event: OrderFilled) -> Snapshot:

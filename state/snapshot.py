@@ -27,8 +27,9 @@ class Halting(msgspec.Struct, frozen=True):
 class Day(msgspec.Struct, frozen=True):
     """The day's budgets. They belong to a session, so a restart or a clock moved back keeps them.
 
-    `turnover` is the notional submitted, less what came back unfilled. `start_equity` is the
-    equity at the last close before the session, moved with deposits and withdrawals.
+    `turnover` is the notional submitted, less what came back unfilled of orders made since it
+    `began`, at its first close. `start_equity` is the equity at the last close before the session,
+    moved with deposits and withdrawals.
     """
 
     session: date
@@ -36,6 +37,7 @@ class Day(msgspec.Struct, frozen=True):
     turnover: Decimal = ZERO
     exempt: bool = False  # the first investment of an empty book
     orders: int = 0
+    began: datetime | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True):
