@@ -166,7 +166,9 @@ NO_RETURNS = [
 ]
 
 
-@pytest.mark.parametrize(("figure", "returns"), NO_RETURNS, ids=lambda x: getattr(x, "__name__", str(x)[:40]))
+@pytest.mark.parametrize(
+    ("figure", "returns"), NO_RETURNS, ids=lambda x: getattr(x, "__name__", str(x)[:40])
+)
 def test_too_few_returns_have_no_figure(figure, returns):
     with pytest.raises(Undefined, match=f"there are {len(returns)}"):
         figure(returns)
