@@ -10,7 +10,7 @@ from state.event import OrderFilled, OrderSubmitted
 from state.instrument import amount
 from state.ledger import post
 from state.order import Order, OrderId, Rid, Status, Trigger, after
-from state.snapshot import Snapshot
+from state.snapshot import Day, Snapshot
 
 MINUTE = timedelta(minutes=1)
 
