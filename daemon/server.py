@@ -5,8 +5,7 @@ import logging
 import os
 from asyncio import StreamReader, StreamWriter, Task
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from math import inf
+from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
@@ -24,6 +23,7 @@ from control.protocol import (
     frame,
 )
 from control.request import Request
+from daemon.connection import Connection, FrameTooLarge
 from daemon.principal import Principal, peer
 from daemon.reading import Unreadable, request_of
 from daemon.socket_file import bound, removed
@@ -34,10 +34,6 @@ STOPPING: Final = "the daemon is stopping"
 Handler = Callable[[Request, Principal], Awaitable[Reply]]
 
 log = logging.getLogger(__name__)
-
-
-class FrameTooLarge(Exception):
-    """A header announced more than a frame may hold."""
 
 
 @asynccontextmanager
@@ -86,7 +82,7 @@ class Service:
         self._frame_timeout, self._idle_timeout = frame_timeout, idle_timeout
         self._connections: dict[Task[None], Connection] = {}
         self._answering: set[Task[None]] = set()
-        self._handling: set[Task[Reply]] = set()
+        self._handling: set[Task[bytes]] = set()
         self._incidents = 0
         self._closing = False
 
@@ -131,7 +127,7 @@ class Service:
         self._watch = loop.call_later(self._frame_timeout / 8, self.watch)
         return self._watch
 
-    async def _serve(self, connection: "Connection", writer: StreamWriter) -> None:
+    async def _serve(self, connection: Connection, writer: StreamWriter) -> None:
         """Talk to one client until either has had enough."""
         try:
             principal = peer(writer.get_extra_info("socket"))
@@ -141,13 +137,13 @@ class Service:
                     await self._answer(connection, body, principal)
         except FrameTooLarge as e:
             fault = Fault("FRAME_TOO_LARGE", str(e), "ask for less at once")
-            await connection.last(failure("", Exit.INVALID, fault))
-        except (EOFError, ConnectionError):
+            await connection.last(encode(failure("", Exit.INVALID, fault)))
+        except (EOFError, OSError):
             connection.abort()
         finally:
             connection.close()
 
-    async def _greet(self, connection: "Connection") -> bool:
+    async def _greet(self, connection: Connection) -> bool:
         """Exchange versions; return whether both speak the same protocol."""
         body = await connection.receive(self._frame_timeout)
         try:
@@ -170,7 +166,7 @@ class Service:
     def _welcome(self, fault: Fault | None) -> Welcome:
         return Welcome(PROTOCOL, self._version, os.getpid(), fault)
 
-    async def _answer(self, connection: "Connection", body: bytes, principal: Principal) -> None:
+    async def _answer(self, connection: Connection, body: bytes, principal: Principal) -> None:
         """Answer one frame. The handler's own task outlives this connection if it has to."""
         try:
             request = request_of(body)
@@ -188,21 +184,21 @@ class Service:
                 if request.key is None:
                     handling.cancel()  # a question, and nobody is there to read the answer
                 raise EOFError
-            await connection.send(fitting(handling.result(), request))
+            await connection.send(handling.result())
         finally:
             self._answering.discard(own)
 
-    async def _handled(self, request: Request, principal: Principal) -> Reply:
+    async def _handled(self, request: Request, principal: Principal) -> bytes:
         """Return the handler's reply, or what there is to say when it fails or has to stop."""
         command, key = op(request), request.key
         try:
-            return await self._handle(request, principal)
+            return fitting(await self._handle(request, principal), request)
         except asyncio.CancelledError:
             if not self._closing:
                 raise
             exit_ = Exit.NOT_READY if key is None else Exit.PENDING
             fault = Fault("STOPPING", STOPPING, "ask again" + (" with the same key" if key else ""))
-            return failure(command, exit_, fault, key)
+            return encode(failure(command, exit_, fault, key))
         except Exception:
             self._incidents += 1
             incident = f"{os.getpid()}-{self._incidents}"
@@ -217,76 +213,7 @@ class Service:
                     else ""
                 ),
             )
-            return failure(command, Exit.INTERNAL, fault, key)
-
-
-class Connection:
-    """One client's stream of frames, and until when the client may take for what it does now."""
-
-    def __init__(
-        self,
-        reader: StreamReader,
-        writer: StreamWriter,
-        loop: asyncio.AbstractEventLoop,
-        timeout: float,
-    ) -> None:
-        self._reader, self._writer, self._loop, self._timeout = reader, writer, loop, timeout
-        self._ahead: Task[bytes] | None = None
-        self.deadline = inf
-        writer.transport.set_write_buffer_limits(high=0)  # so drain() means: taken by the kernel
-
-    async def receive(self, idle: float) -> bytes:
-        """Return the next frame's body; raise EOFError or FrameTooLarge."""
-        self.deadline = self._loop.time() + idle
-        first = await (self._ahead or self._reader.read(1))
-        self._ahead = None
-        if not first:
-            raise EOFError
-        self.deadline = self._loop.time() + self._timeout
-        size = int.from_bytes(first + await self._reader.readexactly(3), "big")
-        if size > FRAME_LIMIT:
-            raise FrameTooLarge(f"a frame of {size:,} bytes exceeds {FRAME_LIMIT:,}")
-        body = await self._reader.readexactly(size)
-        self.deadline = inf
-        return body
-
-    async def stays(self, work: Task[Reply]) -> bool:
-        """Return True when `work` is done, False when the client left before.
-
-        It looks one byte ahead to notice that; a byte that does come waits for its turn.
-        """
-        await asyncio.sleep(0)  # most questions are answered in one step
-        if not work.done():
-            self._ahead = self._loop.create_task(self._reader.read(1))
-            await asyncio.wait({work, self._ahead}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                if self._ahead.exception() is not None or not self._ahead.result():
-                    return False
-                await asyncio.wait({work})
-        return True
-
-    async def send(self, body: bytes) -> None:
-        """Send a frame; return when the kernel has it."""
-        self.deadline = self._loop.time() + self._timeout
-        self._writer.write(frame(body))
-        await self._writer.drain()
-
-    async def last(self, reply: Reply) -> None:
-        """Say one more thing, if it is heard."""
-        with suppress(ConnectionError):
-            await self.send(encode(reply))
-
-    def abort(self) -> None:
-        """Hang up without another word."""
-        if waiting := self._writer.transport.get_write_buffer_size():
-            log.warning("slow_reader_dropped", extra={"bytes": waiting})
-        self._writer.transport.abort()
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._ahead is not None:
-            self._ahead.cancel()
-        self._writer.close()
+            return encode(failure(command, Exit.INTERNAL, fault, key))
 
 
 def op(request: Request) -> str:

@@ -26,10 +26,13 @@ class Running:
         self._stop: asyncio.Event
         self._ready = threading.Event()
         self._failure: BaseException | None = None
+        self.stopped = False
 
     def stop(self) -> None:
-        """Let it end."""
-        self.loop.call_soon_threadsafe(self._stop.set)
+        """Let it end, if it runs."""
+        self.stopped = True
+        if self._failure is None:
+            self.loop.call_soon_threadsafe(self._stop.set)
 
     async def _main(self, handle: Handler, limits: dict[str, Any]) -> None:
         self.loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
@@ -64,7 +67,7 @@ def serving(path: Path, handle: Handler, **limits: Any) -> Iterator[Running]:
         running.started()
         yield running
     finally:
-        if thread.is_alive():
+        if not running.stopped:
             running.stop()
         thread.join(30)
     assert not thread.is_alive()

@@ -117,6 +117,24 @@ def test_a_handler_that_fails_is_one_clients_incident(path, caplog):
     assert [record.incident in failed.error.message for record in logged] == [True]
 
 
+def test_a_reply_that_is_no_json_is_an_incident_too(path):
+    async def handle(request, principal):
+        return msgspec.structs.replace(DONE, data=object() if request.key else None)
+
+    with serving(path, handle) as daemon, Wire(daemon.path) as wire:
+        assert wire.ask(Ping(), key="k").exit is Exit.INTERNAL
+        assert wire.ask(Ping()).ok
+
+
+def test_a_client_that_does_not_read_does_not_keep_the_daemon_from_stopping(path):
+    reply = Reply("status", True, "completed", Exit.DONE, data="x" * 900_000)
+    with serving(path, saying(status=reply), frame_timeout=0.5, grace=0.1) as daemon:
+        wire = Wire(daemon.path)
+        wire.say(encode(Asked(Status())))
+        wire.exactly(4)  # the answer is on its way
+    wire.socket.close()
+
+
 def test_a_command_outlives_the_client_that_sent_it(path):
     arrived, go, done = threading.Event(), asyncio.Event(), threading.Event()
 
