@@ -50,14 +50,12 @@ class Connection:
 
         It looks one byte ahead to notice that; a byte that does come waits for its turn.
         """
-        await asyncio.sleep(0)  # noqa: TID251 - no time passes; most are answered in one step
+        self._ahead = self._loop.create_task(self._reader.read(1))
+        await asyncio.wait({work, self._ahead}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
-            self._ahead = self._loop.create_task(self._reader.read(1))
-            await asyncio.wait({work, self._ahead}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                if self._ahead.exception() is not None or not self._ahead.result():
-                    return False
-                await asyncio.wait({work})
+            if self._ahead.exception() is not None or not self._ahead.result():
+                return False
+            await asyncio.wait({work})
         return True
 
     async def send(self, body: bytes) -> None:
