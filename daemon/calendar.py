@@ -64,7 +64,7 @@ class Calendar:
             raise CalendarUnknown(name, "it has no sessions in the years asked for")
         self.name = name
         self.zone = zone
-        self._sessions = sessions
+        self.sessions = sessions
         self._days = [session.day for session in sessions]
         self._place = {day: i for i, day in enumerate(self._days)}
         self._opens = [session.opens for session in sessions]
@@ -102,7 +102,7 @@ class Calendar:
         i = bisect_right(self._opens, at) - 1
         if i < 0 or at >= self._closes[i]:
             return False
-        rest = self._sessions[i].rest
+        rest = self.sessions[i].rest
         return rest is None or not rest[0] <= at < rest[1]
 
     def last_open(self, at: datetime) -> datetime:
@@ -194,7 +194,7 @@ class Calendar:
 
     def _minutes_until(self, at: datetime) -> float:
         i = bisect_right(self._opens, at) - 1
-        return self._minutes[i] + self._sessions[i].minutes_until(at) if i >= 0 else 0.0
+        return self._minutes[i] + self.sessions[i].minutes_until(at) if i >= 0 else 0.0
 
 
 def open_calendar(name: str, *, first: date = FIRST, last: date = LAST) -> Calendar:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from control.version import VERSION
 from daemon.brokers.paper import PaperBroker
 from daemon.calendar import open_calendar
+from daemon.calendar_file import keep, kept
 from daemon.clock import MarketClock, SystemClock
 from daemon.engine import Engine
 from daemon.feeds.bundle import benchmark
@@ -48,6 +49,7 @@ from state.snapshot import Snapshot
 from strategies.plugin import load
 from strategies.sizing import targets
 
+CALENDAR: Final = "calendar"
 JOURNAL: Final = "journal.db"
 PAPER_BOOK: Final = "paper.db"
 SETTLE: Final = 0.0  # the paper broker reads its book after all that was sent: nothing is under way
@@ -80,7 +82,9 @@ class Life:
                 "is not part of this version; use 'replay' and 'paper'"
             )
         self._strategy = load(chosen.strategy.name, chosen.strategy.parameters)
-        self._calendar = open_calendar(chosen.universe.calendar)
+        known = kept(state / CALENDAR, chosen.universe.calendar)
+        self._calendar = known or open_calendar(chosen.universe.calendar)
+        self._calendar_is_new = known is None
         self._table = replay_table(chosen)
 
     def described(self) -> str:
@@ -95,6 +99,8 @@ class Life:
         """Trade until `stop`. Any task that fails ends the run; the next start recovers."""
         async with AsyncExitStack() as owned:
             owned.enter_context(held(self._state))
+            if self._calendar_is_new:
+                keep(self._state / CALENDAR, self._calendar)
             store, snapshot, head = await open_store(self._state / JOURNAL)
             owned.push_async_callback(store.aclose)
             market = MarketClock(self._clock, follows_feed=True)
