@@ -71,10 +71,12 @@ def test_a_holder_that_has_not_yet_said_who_it_is_holds_all_the_same(tmp_path):
 def test_no_child_keeps_the_lock(tmp_path):
     with held(tmp_path):
         child = subprocess.Popen(
-            [sys.executable, "-c", "import sys; sys.stdin.read()"],
+            [sys.executable, "-c", "import sys; print('here', flush=True); sys.stdin.read()"],
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             close_fds=False,
         )
+        assert child.stdout.readline() == b"here\n"
     with held(tmp_path):
         assert child.poll() is None
     child.communicate()
