@@ -176,10 +176,11 @@ class Daemon:
         """End it without a word, as a crash does."""
         self.docker("kill", "--signal", "KILL", self.container)
 
-    def again(self):
-        """Start the same container again, as its restart policy does."""
-        self.docker("start", self.container)
-        until(self.answered, "tm ping answers")
+    def replace(self, *options):
+        """Start another container on the same volumes, with other options, as an upgrade does."""
+        self.docker("rm", "--force", self.container)
+        self.options = (*self.options, *options)
+        self.start()
 
     def remove(self):
         if self.container:

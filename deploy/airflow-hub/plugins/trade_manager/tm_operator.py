@@ -45,8 +45,11 @@ class TradeManagerOperator(DockerOperator):
             code = exit_code(e)
             text = reason(e.logs or [], code)
             if code in PERMANENT:
-                raise AirflowFailException(text) from None
-            raise DockerContainerFailedException(text, logs=e.logs) from None
+                why = AirflowFailException(text)
+            else:
+                why = DockerContainerFailedException(text, logs=e.logs)
+            context["exception"] = why  # Airflow 3.0 has none for the failure callback
+            raise why from None
 
 
 def tm(task_id, *words, timeout=60, **options):

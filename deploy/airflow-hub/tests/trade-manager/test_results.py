@@ -69,8 +69,10 @@ def ended(monkeypatch, code, output):
         raise DockerContainerFailedException(message, logs=output)
 
     monkeypatch.setattr(DockerOperator, "execute", execute)
+    context = {}
     with pytest.raises(Exception) as raised:  # noqa: PT011 - which one is what is asked
-        tm("execute", "execute", "P1").execute({})
+        tm("execute", "execute", "P1").execute(context)
+    assert context["exception"] is raised.value, "the failure callback says why"
     return raised.value
 
 

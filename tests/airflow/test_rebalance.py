@@ -1,0 +1,125 @@
+"""A real scheduler, a real engine, the built image: what the hub's owners will see."""
+
+import json
+
+import pytest
+
+from tests.airflow.conftest import CANARIES
+from tests.airflow.waiting import WAITING
+from tests.engine import until
+
+DAG = "trade_manager_rebalance"
+TASKS = ["audit", "plan", "execute", "report"]
+pytestmark = pytest.mark.timeout(420)
+
+
+def orders(daemon):
+    """The paper broker's orders, as the daemon knows them after a reconciliation."""
+    assert daemon.ask("reconcile")["ok"], "the books agree with the broker's"
+    return daemon.ask("orders")["data"]["orders"]
+
+
+def each_once(found):
+    """Each symbol was ordered once, under one key."""
+    symbols = [one["symbol"] for one in found]
+    return len(symbols) == len(set(symbols)) > 0 and len({one["key"] for one in found}) == 1
+
+
+def in_flight(hub, daemon, run):
+    """Wait until the daemon has the orders of a run, and its task waits for them to be final."""
+
+    def ordered():
+        assert hub.state(WAITING, run) in {"queued", "running"}
+        return daemon.ask("orders")["data"]["orders"]
+
+    return until(ordered, "the plan is being executed", 90)
+
+
+def last_line(lines):
+    """The text of a log's last line."""
+    return json.loads(lines[-1])["event"]
+
+
+@pytest.fixture
+def unpaused(hub, trading):
+    """The DAGs unpaused, now that there is a daemon for the run which that starts."""
+    for dag in (DAG, WAITING):
+        hub.unpause(dag)
+
+
+def test_the_run_that_unpausing_starts_trades_nothing(hub, trading, unpaused):
+    """Airflow starts the last missed slot at once, catchup or not."""
+    (run,) = until(lambda: hub.runs(DAG), "unpausing starts a run")
+
+    assert hub.finished(DAG, run) == "success"
+
+    states = hub.states(DAG, run)
+    assert (states["plan"], states["execute"]) == ("skipped", "skipped")
+    assert any("TOO_LATE" in line for line in hub.log(DAG, run, "plan"))
+    assert trading.ask("orders")["data"]["orders"] == []
+
+
+def test_a_rebalance_runs_green_and_clearing_it_replays(hub, trading, unpaused):
+    run = hub.trigger(DAG)
+
+    assert hub.finished(DAG, run) == "success"
+
+    assert hub.states(DAG, run) == dict.fromkeys(TASKS, "success")
+    first = json.loads(hub.xcom(DAG, run, "execute"))
+    assert first["key"] == f"{DAG}|{run}|execute|-1|execute"
+    assert (first["ok"], first["replayed"]) == (True, False)
+    sent = orders(trading)
+    assert each_once(sent)
+
+    hub.clear(DAG, run, "execute")
+    until(lambda: hub.tasks(DAG, run)["execute"]["try_number"] == 2, "the task runs again")
+    assert hub.finished(DAG, run) == "success"
+
+    second = json.loads(hub.xcom(DAG, run, "execute"))
+    assert second["replayed"] is True
+    assert second["command_id"] == first["command_id"]
+    assert orders(trading) == sent
+
+
+def test_a_daemon_killed_in_the_middle_comes_back_and_nothing_is_doubled(hub, trading, unpaused):
+    run = hub.trigger(WAITING)
+    sent = in_flight(hub, trading, run)
+
+    trading.kill()
+    trading.replace("--env", "TM_REPLAY__PACE=0.5")
+
+    assert hub.finished(WAITING, run) == "success"
+    said = json.loads(hub.xcom(WAITING, run, "execute"))
+    assert (said["ok"], said["replayed"], said["status"]) == (True, True, "completed")
+    filled = orders(trading)
+    assert [one["order_id"] for one in filled] == [one["order_id"] for one in sent]
+    assert {one["status"] for one in filled} == {"filled"}
+    assert each_once(filled)
+
+
+def test_a_halt_fails_at_once_with_its_reason_last(hub, trading, unpaused):
+    trading.tm("halt", "--reason", "drill")
+    run = hub.trigger(WAITING)
+
+    assert hub.finished(WAITING, run) == "failed"
+
+    failed = next(t for t in hub.tasks(WAITING, run).values() if t["state"] == "failed")
+    assert failed["try_number"] == 1, "no retry where a retry can't help"
+    last = last_line(hub.log(WAITING, run, failed["task_id"]))
+    assert "TRADING_HALTED (exit 6)" in last
+    assert "drill" in last
+    assert trading.ask("orders")["data"]["orders"] == []
+
+
+def test_no_secret_is_anywhere(hub, trading, docker):
+    """In no log, no result, no rendered field, not in Airflow's database, not in the daemon's."""
+    told = trading.tm("config", "show", "--json").stdout + trading.log()
+    assert "broker" in told
+    kept = [file for file in hub.home.rglob("*") if file.is_file()]
+    assert {"airflow.db", "attempt=1.log"} <= {file.name for file in kept}
+    journal = docker("cp", f"{trading.container}:/var/lib/trade-manager/journal.db", hub.home)
+    assert journal.returncode == 0
+    kept.append(hub.home / "journal.db")
+    for canary in CANARIES.values():
+        assert canary not in told
+        assert [file for file in kept if canary.encode() in file.read_bytes()] == []
