@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from state.canonical import event_in
+from state.chain import chain, check_ends, known
 from state.event import Halted, OrderFilled, Resumed
 from state.journal import (
     GENESIS,
@@ -13,9 +14,6 @@ from state.journal import (
     Database,
     DatabaseError,
     UnfitJournal,
-    chain,
-    check_ends,
-    known,
     name_of,
 )
 from state.rows import fill_row

@@ -1,57 +1,25 @@
 """The journal: an SQLite file that remembers every event, chained by hash.
 
 Synchronous functions of a connection. The daemon is the only writer; it calls them in one thread,
-one call a batch, and alone checkpoints. The module is long because it alone may know SQLite: what
-to refuse, how to write, what an error means and how to read back are one argument.
+one call a batch, and alone checkpoints. Here is the file: what to refuse, how to open it, what an
+error means. What is written into it and read back is `state.chain`.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from struct import error as StructError  # noqa: N812
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal
 
 import msgspec
 
-from state.apply import replay
-from state.canonical import Undecodable, body_of, event_in, kind_of, microseconds, snapshot_in
-from state.event import Halted, OrderFilled, Resumed
-from state.record import Batch, Head
-from state.rows import (
-    DELETE_HALT,
-    INSERT_EVENT,
-    INSERT_FILL,
-    INSERT_HALT,
-    INSERT_SNAPSHOT,
-    PRUNE_SNAPSHOTS,
-    UPSERT_COMMAND,
-    UPSERT_ORDER,
-    command_row,
-    fill_row,
-    link,
-    order_row,
-    saved_row,
-    seal,
-)
+from state.record import Head
 from state.schema import APPLICATION_ID, LADDER, Step
-from state.snapshot import Snapshot
 
 Database = sqlite3.Connection  # the types, for those who may not import sqlite3
 DatabaseError = sqlite3.Error
 
-T = TypeVar("T")
-
 GENESIS: Final = Head(0, bytes(32))
-SNAPSHOTS_KEPT: Final = 2
-
-SNAPSHOTS: Final = "SELECT seq, hash, body FROM snapshot"
-LAST_KNOWN: Final = (
-    "SELECT max((SELECT coalesce(max(seq), 0) FROM snapshot),"
-    " (SELECT coalesce(max(seq), 0) FROM fill),"
-    " (SELECT coalesce(max(since_seq), 0) FROM halt))"
-)
-CHAIN: Final = "SELECT seq, wall_us, type, body, hash FROM event WHERE seq > ? ORDER BY seq"
 
 
 class UnfitJournal(Exception):
@@ -293,64 +261,9 @@ def code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-# Writing
-
-
-def append(db: sqlite3.Connection, batch: Batch, head: Head) -> Head:
-    """Make a batch durable after `head`, all or none, and return the new head.
-
-    Raises JournalFull when there was no room and nothing was written; CommitInDoubt when the
-    COMMIT itself raised, after which the connection must not be used. Any other error leaves the
-    journal as it was.
-    """
-    wall_us = microseconds(batch.wall)
-    seq, chained = head.seq, head.hash
-    rows: list[tuple[int, int, str, bytes, bytes]] = []
-    fills: list[tuple[int | str, ...]] = []
-    halts: list[tuple[str, tuple[int | str, ...]]] = []
-    for event in batch.events:
-        seq += 1
-        kind, body = kind_of(event), body_of(event)
-        chained = link(chained, seq, wall_us, kind, body)
-        rows.append((seq, wall_us, kind, body, chained))
-        match event:
-            case OrderFilled():
-                fills.append(fill_row(seq, event))
-            case Halted(scope, reason, denial, actor):
-                halts.append((INSERT_HALT, (scope, seq, denial, actor, reason)))
-            case Resumed(scope):
-                halts.append((DELETE_HALT, (scope,)))
-    orders = [order_row(order) for order in batch.orders]
-    commands = [command_row(command) for command in batch.commands]
-    saved = saved_row(batch.snapshot, Head(seq, chained))
-    if not (rows or orders or commands):
-        return head
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        db.executemany(INSERT_EVENT, rows)
-        if fills:
-            db.executemany(INSERT_FILL, fills)
-        for statement, parameters in halts:
-            db.execute(statement, parameters)
-        if orders:
-            db.executemany(UPSERT_ORDER, orders)
-        if commands:
-            db.executemany(UPSERT_COMMAND, commands)
-        if saved:
-            db.execute(INSERT_SNAPSHOT, saved)
-            db.execute(PRUNE_SNAPSHOTS, (SNAPSHOTS_KEPT,))
-    except BaseException as error:
-        undo(db)
-        if isinstance(error, sqlite3.Error) and code(error) == sqlite3.SQLITE_FULL:
-            raise JournalFull(f"no room for records {head.seq + 1} to {seq}: {error}") from error
-        raise
-    try:
-        db.execute("COMMIT")
-    except BaseException as error:
-        raise CommitInDoubt(
-            f"nobody can say whether records {head.seq + 1} to {seq} are durable: {error}"
-        ) from error
-    return Head(seq, chained)
+def full(error: BaseException) -> bool:
+    """Return whether an error says that there was no room."""
+    return isinstance(error, sqlite3.Error) and code(error) == sqlite3.SQLITE_FULL
 
 
 def undo(db: sqlite3.Connection) -> None:
@@ -360,83 +273,6 @@ def undo(db: sqlite3.Connection) -> None:
             db.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise CommitInDoubt(f"a failed transaction could not be undone: {error}") from error
-
-
-# Reading back
-
-
-def load(db: sqlite3.Connection) -> tuple[Snapshot, Head]:
-    """Return all that is known, and where the journal ends.
-
-    The chain is checked over every record; then the newest snapshot that is bound to it is taken,
-    and the records after it applied. Raises CorruptJournal naming the first bad record.
-    """
-    name = name_of(db)
-    saved = saved_snapshots(db)
-    heads: dict[int, bytes] = {}
-    head = GENESIS
-    for head in chain(db):
-        if head.seq in saved:
-            heads[head.seq] = head.hash
-    check_ends(db, head)
-    snapshot = Snapshot()
-    for seq in sorted(heads, reverse=True):
-        seal_there, body = saved[seq]
-        if seal(heads[seq], body) == seal_there:
-            snapshot = known(name, seq, snapshot_in, body)
-            break
-    rows = db.execute("SELECT seq, body FROM event WHERE seq > ? ORDER BY seq", (snapshot.seq,))
-    return replay(snapshot, (known(name, seq, event_in, body) for seq, body in rows)), head
-
-
-def known(name: str, seq: int, read: Callable[[bytes], T], body: bytes) -> T:
-    """Return `read(body)`; a whole record that this version can't read was written by a newer."""
-    try:
-        return read(body)
-    except Undecodable as error:
-        raise NewerJournal(
-            name, f"record {seq} is whole, but of a newer program: {error}"
-        ) from error
-
-
-def chain(db: sqlite3.Connection) -> Iterator[Head]:
-    """Yield the head after each record; raise CorruptJournal at the first that is not its own."""
-    name, seq, chained = name_of(db), 0, GENESIS.hash
-    try:
-        for found, wall_us, kind, body, stored in db.execute(CHAIN, (seq,)):
-            if found != seq + 1:
-                raise CorruptJournal(name, f"record {seq + 1} is missing", seq + 1)
-            chained = link(chained, found, wall_us, kind, body)
-            if chained != stored:
-                raise CorruptJournal(
-                    name, f"record {found} is not what was written, or follows another", found
-                )
-            seq = found
-            yield Head(seq, chained)
-    except (sqlite3.Error, StructError, TypeError, AttributeError, UnicodeError) as error:
-        raise CorruptJournal(name, f"record {seq + 1} can't be read: {error}", seq + 1) from error
-
-
-def saved_snapshots(db: sqlite3.Connection) -> dict[int, tuple[bytes, bytes]]:
-    """Return the stored snapshots, seal and body by seq, unchecked."""
-    return {seq: (sealed, body) for seq, sealed, body in rows_of(db, SNAPSHOTS)}
-
-
-def check_ends(db: sqlite3.Connection, head: Head) -> None:
-    """Raise CorruptJournal when another table knows of records after the last one."""
-    ((last,),) = rows_of(db, LAST_KNOWN)
-    if last > head.seq:
-        raise CorruptJournal(
-            name_of(db), f"records {head.seq + 1} to {last} are gone from the end", head.seq + 1
-        )
-
-
-def rows_of(db: sqlite3.Connection, question: str) -> list[tuple[Any, ...]]:
-    """Return all rows of a query that only a damaged journal fails; raise CorruptJournal then."""
-    try:
-        return db.execute(question).fetchall()
-    except sqlite3.Error as error:
-        raise CorruptJournal(name_of(db), f"can't be read: {error}") from error
 
 
 def name_of(db: sqlite3.Connection) -> str:

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
+from pathlib import Path
 
 from hypothesis import strategies as st
 
 from state.apply import apply, replay
+from state.canonical import body_of
+from state.chain import append
 from state.event import (
     BarsClosed,
     CashMoved,
@@ -20,7 +23,7 @@ from state.event import (
     OrderSubmitted,
     Resumed,
 )
-from state.journal import Database, append
+from state.journal import GENESIS, Database, checkpoint, connect
 from state.order import Order, Status, order_id, request_id
 from state.quote import Bar
 from state.record import Batch, Head, StoredCommand
@@ -171,6 +174,22 @@ def write(
     now = replay(now, events)
     batch = Batch(events, WALL, touched(now, events), commands, now if save else None)
     return append(db, batch, head), now
+
+
+def long_journal(path: Path) -> tuple[Snapshot, Head]:
+    """Write the long story to a file in batches of three, with two snapshots; return its end."""
+    db = connect(path)
+    head, now = GENESIS, Snapshot()
+    for at in range(0, len(LONG), 3):
+        head, now = write(db, head, now, LONG[at : at + 3], save=at in {30, 60})
+    checkpoint(db, "TRUNCATE")
+    db.close()
+    return now, head
+
+
+def same(one: Snapshot, other: Snapshot) -> bool:
+    """Whether two snapshots are equal, the order of their mappings included."""
+    return one == other and body_of(one) == body_of(other)
 
 
 def command(key: str = "key", *, final: bool = True, reply: bytes = b"{}", digest: str = "d"):

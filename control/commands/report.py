@@ -80,8 +80,8 @@ def made(asked: protocol.Report, path: Path) -> Reply:
     """Return the report from a journal's file, the same as a daemon on it would make."""
     from control.benchmark import NAME, benchmark
     from control.journal_file import reading
+    from state.chain import load
     from state.history import records
-    from state.journal import load
     from state.period import Period, UnknownPeriod
     from state.report import report
 

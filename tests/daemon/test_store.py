@@ -11,14 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from daemon.space import DiskSpace, Endless
-from daemon.store import (
-    CHECKPOINT_EVERY,
-    InlineStore,
-    JournalStore,
-    Writer,
-    open_inline,
-    open_store,
-)
+from daemon.store import InlineStore, JournalStore, open_inline, open_store
+from daemon.writer import CHECKPOINT_EVERY, Writer
+from state.chain import load
 from state.event import Halted
 from state.history import recorded, records, unfinished
 from state.integrity import verify
@@ -29,7 +24,6 @@ from state.journal import (
     ForeignJournal,
     JournalFull,
     connect,
-    load,
     reader,
 )
 from state.record import Batch

@@ -14,7 +14,8 @@ from random import Random
 from msgspec.structs import replace
 
 from state.apply import replay
-from state.journal import CommitInDoubt, append, checkpoint, connect, load
+from state.chain import append, load
+from state.journal import CommitInDoubt, checkpoint, connect
 from state.record import Batch
 from tests.chronicle import DRILL, WALL
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from state.chain import load
 from state.history import records
 from state.integrity import verify
-from state.journal import connect, load
+from state.journal import connect
 from tests.kills.strace import strace
 
 SYNC, WRITE = "fdatasync,fsync", "pwrite64"

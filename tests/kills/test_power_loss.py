@@ -10,8 +10,9 @@ from random import Random
 
 import pytest
 
+from state.chain import load
 from state.integrity import verify
-from state.journal import GENESIS, UnfitJournal, connect, load
+from state.journal import GENESIS, UnfitJournal, connect
 from tests.kills.strace import Did, after_power_loss, traced
 
 BATCHES = 60

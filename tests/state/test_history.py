@@ -5,6 +5,7 @@ from decimal import Decimal as D
 
 import pytest
 
+from state.chain import append
 from state.event import BarsClosed, CashMoved, Difference, OrderFilled, Reconciled, Started
 from state.history import (
     command_by_id,
@@ -19,7 +20,7 @@ from state.history import (
     unfinished,
     untold,
 )
-from state.journal import GENESIS, append, in_memory
+from state.journal import GENESIS, in_memory
 from state.record import Batch
 from state.snapshot import Snapshot
 from tests.chronicle import CLOSE, LONG, WALL, command, write

@@ -5,9 +5,10 @@ import sqlite3
 import pytest
 from msgspec.structs import replace
 
+from state.chain import append
 from state.event import OrderFilled
 from state.integrity import Verified, quick_check, verify
-from state.journal import GENESIS, CorruptJournal, append, checkpoint, connect, reader
+from state.journal import GENESIS, CorruptJournal, checkpoint, connect, reader
 from state.record import Batch
 from state.snapshot import Snapshot
 from tests.chronicle import LONG, WALL, write
