@@ -67,19 +67,22 @@ class Handlers:
         watch: Watch,
         *,
         version: str,
+        zone: str,
         configuration: Mapping[str, Any],
         benchmark: Callable[[], Mapping[date, float]],
     ) -> None:
         self._engine, self._store, self._broker, self._clock = engine, store, broker, clock
-        self._watch, self._version = watch, version
+        self._watch, self._version, self._zone = watch, version, zone
         self._configuration, self._benchmark = configuration, benchmark
 
     async def handle(self, request: Request, principal: Principal) -> Reply:
         """Answer `request` on behalf of `principal`."""
         ask = request.ask
         if isinstance(ask, ClientCommand | Reconcile):
-            return await self._command(request, ask, principal)
-        return await self._question(ask, request)
+            reply = await self._command(request, ask, principal)
+        else:
+            reply = await self._question(ask, request)
+        return replace(reply, zone=self._zone)
 
     async def _question(self, ask: Question, request: Request) -> Reply:
         now = self._engine.snapshot

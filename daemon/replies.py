@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from control.protocol import Exit, Fault, Reply, decode_reply
-from state.answers import order, plain, plan
+from state.answers import denial, order, plain, plan
 from state.command import Cause
 from state.denial import Denial
 from state.event import (
@@ -64,9 +64,9 @@ def first_reply(now: Snapshot, cause: Cause, events: Sequence[Event]) -> Reply:
     )
     for event in events:
         match event:
-            case CommandRefused(_, denial):
+            case CommandRefused(_, no):
                 return replace(
-                    base, ok=False, status="refused", exit=Exit.REFUSED, error=fault(denial)
+                    base, ok=False, status="refused", exit=Exit.REFUSED, error=fault(no)
                 )
             case CommandSkipped(_, code, message):
                 note = Fault(code, message)
@@ -94,21 +94,11 @@ def data(now: Snapshot, cause: Cause, events: Sequence[Event]) -> Any:
     made = plan_of(now, events)
     if made is not None:
         answer = builtin(plan(made))
-    denied = [e for e in events if isinstance(e, OrderDenied)]
     if submitted or made is not None:
         answer["orders"] = [builtin(order(one, cause.key)) for one in submitted]
-    if denied:
-        answer["denied"] = [
-            {
-                "symbol": e.symbol,
-                "code": e.denial.code.value,
-                "message": e.denial.message,
-                "hint": e.denial.hint,
-                "value": e.denial.value,
-                "limit": e.denial.limit,
-            }
-            for e in denied
-        ]
+    denied = [e for e in events if isinstance(e, OrderDenied)]
+    if denied and not any(isinstance(e, PlanMade) for e in events):  # a new plan lists its own
+        answer["denied"] = [builtin(denial(e.symbol, e.denial)) for e in denied]
     asked = [e for e in events if isinstance(e, CancelRequested | OrderStopped)]
     if asked or cause.op in {"cancel", "halt"}:
         answer["asked_back"] = [e.order_id for e in asked]
@@ -164,9 +154,9 @@ def final_reply(stored: StoredCommand, finished: CommandFinished) -> Reply:
     )
 
 
-def fault(denial: Denial) -> Fault:
+def fault(no: Denial) -> Fault:
     """Return a denial as a client sees it."""
-    return Fault(denial.code.value, str(denial), denial.hint)
+    return Fault(no.code.value, str(no), no.hint)
 
 
 def not_done(cause: Cause, now: Snapshot | None, status: str, exit_: Exit, error: Fault) -> Reply:

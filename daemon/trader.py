@@ -34,6 +34,7 @@ class Closes:
         self._column = {symbol: n for n, symbol in enumerate(self.symbols)}
         self._rows = np.full((4 * window, len(self.symbols)), np.nan)
         self._window, self._end = window, 0
+        self.last = np.full(len(self.symbols), np.nan)  # the last price known of each
 
     def append(self, close: Close) -> None:
         """Take one more close in."""
@@ -45,10 +46,13 @@ class Closes:
         for bar in close.bars:
             if (n := self._column.get(bar.symbol)) is not None:
                 row[n] = float(bar.close)
+        self.last = np.where(np.isfinite(row), row, self.last)
         self._end += 1
 
     def extend(self, rows: NDArray[np.float64]) -> None:
         """Take closes (T, N) from before the start in."""
+        for row in rows:
+            self.last = np.where(np.isfinite(row), row, self.last)
         kept = rows[-self._window :]
         self._rows[: len(kept)] = kept
         self._end = len(kept)
@@ -112,13 +116,12 @@ class Trader:
     def _targets(self, close: Close) -> dict[Symbol, float] | None:
         """Return what the strategy wants; when it fails there are no new targets, and an alarm."""
         ledger = self._engine.snapshot.ledger
-        prices = self._closes.matrix[-1]
         held = np.array([float(ledger.held(symbol)) for symbol in self._closes.symbols])
-        values = np.where(held != 0.0, held * prices, 0.0)
-        equity = float(ledger.cash) + float(np.nansum(values))
+        values = np.where(held != 0.0, held * self._closes.last, 0.0)
+        equity = float(ledger.cash) + float(values.sum())
         weights = values / equity if equity > 0 else np.zeros_like(values)
         try:
-            targets = self._propose(self._closes.matrix, np.nan_to_num(weights))
+            targets = self._propose(self._closes.matrix, weights)
         except Exception:
             log.exception("strategy_failed", extra={"session": close.session.isoformat()})
             return None

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from state.denial import Denial
 from state.event import OrderFilled
 from state.headroom import equity, unpriced
 from state.instrument import EXACT, MICRO, ZERO, Symbol, ratio
@@ -232,6 +233,11 @@ def fill(event: OrderFilled) -> FillAnswer:
     )
 
 
+def denial(symbol: Symbol, no: Denial) -> DeniedAnswer:
+    """Return why the gate stopped something of `symbol`, as people read it."""
+    return DeniedAnswer(symbol, no.code.value, no.message, no.hint, no.value, no.limit)
+
+
 def plan(made: Plan, orders: Sequence[Order] = (), key: str | None = None) -> PlanAnswer:
     """Return a plan as people read it, with the `orders` that `key` made of it."""
     lines = tuple(
@@ -248,10 +254,6 @@ def plan(made: Plan, orders: Sequence[Order] = (), key: str | None = None) -> Pl
         )
         for line in made.lines
     )
-    denied = tuple(
-        DeniedAnswer(no.subject, no.code.value, no.message, no.hint, no.value, no.limit)
-        for no in made.denied
-    )
     return PlanAnswer(
         plan_id=made.plan_id,
         hash=made.hash,
@@ -264,6 +266,6 @@ def plan(made: Plan, orders: Sequence[Order] = (), key: str | None = None) -> Pl
         turnover=made.turnover,
         cost=plain(made.cost),
         lines=lines,
-        denied=denied,
+        denied=tuple(denial(no.subject, no) for no in made.denied),
         orders=tuple(order(one, key) for one in orders),
     )

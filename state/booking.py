@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, Literal
 
+from state.book import book_of
 from state.command import (
     AcceptDifference,
     MoveCash,
@@ -135,14 +136,15 @@ def move_cash(course: Unfolding, command: MoveCash) -> Unavailable | None:
             hint="say `tm cash withdraw AMOUNT` to take money out",
         )
         return None
-    if command.kind == "withdraw" and amount > now.ledger.cash:
+    free = min(now.ledger.cash, book_of(now).cash)
+    if command.kind == "withdraw" and amount > free:
         course.deny(
             Code.INSUFFICIENT_CASH,
-            f"a withdrawal of {amount} exceeds the cash of {now.ledger.cash}",
+            f"a withdrawal of {amount} exceeds the {free} that open orders leave",
             subject="cash",
             value=amount,
-            limit=now.ledger.cash,
-            hint="sell first, or withdraw less",
+            limit=free,
+            hint="sell or cancel first, or withdraw less",
         )
         return None
     signed = -amount if command.kind == "withdraw" else amount

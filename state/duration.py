@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-SPAN: Final = re.compile(r"(?P<count>[0-9]{1,9})\s*(?P<unit>s|m|h|d|bars?)?", re.ASCII)
+UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+SPAN: Final = re.compile(r"(?P<count>[0-9]{1,9})\s*(?P<unit>s|m|h|d|w|bars?)?", re.ASCII)
 LONGEST: Final = timedelta(days=3650)
 
 
@@ -29,7 +29,7 @@ class NotADuration(ValueError):
 
 
 def duration(text: str) -> timedelta:
-    """Return what "45", "90s", "15m", "2h" or "1d" says, at least 1 s; raise NotADuration."""
+    """Return what "45", "90s", "15m", "2h", "1d" or "1w" says, at least 1 s; raise NotADuration."""
     span = staleness(text)
     if isinstance(span, Bars):
         raise NotADuration(text, 'bars are no fixed time; write it like "90s", "15m" or "1h"')

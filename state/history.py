@@ -24,11 +24,11 @@ from state.rows import (
 
 EVENTS: Final = (
     "SELECT seq, wall_us, body, hash FROM event"
-    " WHERE seq > ?1 AND (?2 IS NULL OR type IN (SELECT value FROM json_each(?2))) ORDER BY seq"
+    " WHERE seq > ? AND (? IS NULL OR type IN (SELECT value FROM json_each(?))) ORDER BY seq"
 )
 SINCE: Final = (
-    " WHERE created_us >= ?1 AND (?2 IS NULL OR status IN (SELECT value FROM json_each(?2)))"
-    " ORDER BY number DESC LIMIT ?3"
+    " WHERE created_us >= ? AND (? IS NULL OR status IN (SELECT value FROM json_each(?)))"
+    " ORDER BY number DESC LIMIT ?"
 )
 ORDER_BY_ID: Final = SELECT_ORDERS + " WHERE order_id = ?"
 ORDERS_OF: Final = SELECT_ORDERS + " WHERE order_id >= ? AND order_id < ? ORDER BY number"
@@ -46,7 +46,8 @@ def recorded(
 
 def records(db: Database, after: int = 0, kinds: Sequence[str] = ()) -> Iterator[Recorded]:
     """Yield the records after `after`, of some kinds (tags) or of all, reading as it goes."""
-    rows = db.execute(EVENTS, (after, listed(kinds) if kinds else None))
+    some = listed(kinds) if kinds else None
+    rows = db.execute(EVENTS, (after, some, some))
     try:
         for seq, wall_us, body, link in rows:
             yield Recorded(seq, instant(wall_us), event_in(body), link)
@@ -66,7 +67,9 @@ def orders(
 ) -> list[Order]:
     """Return the newest `limit` orders, those created at or after `since` on the market clock."""
     statuses = listed(sorted(OPEN)) if open_only else None
-    rows = db.execute(SELECT_ORDERS + SINCE, (earliest(since), statuses, limit)).fetchall()
+    rows = db.execute(
+        SELECT_ORDERS + SINCE, (earliest(since), statuses, statuses, limit)
+    ).fetchall()
     return [order_in(row) for row in reversed(rows)]
 
 

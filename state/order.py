@@ -59,6 +59,11 @@ TRANSITIONS: Final[Mapping[tuple[Status, Trigger], Status]] = {
     (S.PENDING, T.EXPIRE): S.EXPIRED,
     (S.PENDING, T.HALT): S.HALTED,
     (S.PENDING, T.ASK_CANCEL): S.CANCELLED,  # never sent, so nobody needs to agree
+    (S.PENDING, T.ACCEPT): S.LIVE,  # an older backup forgot the claim; the broker did not
+    (S.PENDING, T.FILL_SOME): S.LIVE,
+    (S.PENDING, T.FILL_ALL): S.FILLED,
+    (S.PENDING, T.CANCEL): S.CANCELLED,
+    (S.PENDING, T.REJECT): S.BROKER_REJECTED,
     (S.SENDING, T.ACCEPT): S.LIVE,
     (S.SENDING, T.FILL_SOME): S.LIVE,  # an execution is proof of acceptance
     (S.SENDING, T.FILL_ALL): S.FILLED,

@@ -17,11 +17,11 @@ from state.event import (
     PlanRejected,
     TurnoverExempted,
 )
-from state.instrument import ZERO, Symbol, ratio
+from state.instrument import ZERO, Symbol
 from state.moment import Moment
 from state.order import request_id
 from state.plan import Plan, PlanId, PlanLine, PlanState
-from state.rebalance import lines
+from state.rebalance import Proposal, propose
 from state.settings import Execution
 from state.snapshot import Snapshot
 from state.trading import no_session, starting, submit
@@ -73,42 +73,42 @@ def drafted(
     now: Snapshot, moment: Moment, name: str, only: Sequence[Symbol], ttl: float | None = None
 ) -> Plan:
     """Return the plan that would bring the book to its targets, judged by the gate line by line."""
-    trades = trades_to_target(now, only)
+    proposal = to_target(now, only)
     trial = Unfolding(now, moment, Cause(request_id(name), name, "plan", "plan", ""))
-    return written(now, moment, name, trades, submit_lines(trial, trades), ttl)
+    denied = submit_lines(trial, proposal.lines)
+    return written(now, moment, name, proposal, denied, ttl)
 
 
-def trades_to_target(now: Snapshot, only: Sequence[Symbol]) -> tuple[PlanLine, ...]:
+def to_target(now: Snapshot, only: Sequence[Symbol]) -> Proposal:
     """Return the trades that bring the book to its targets."""
     if now.start is None or now.targets is None:
         raise ValueError("a plan needs a started daemon and targets; ask not_ready first")
-    return lines(now, now.targets, now.start.execution, now.start.limits, only)
+    return propose(now, now.targets, now.start.execution, now.start.limits, only)
 
 
 def written(
     now: Snapshot,
     moment: Moment,
     name: str,
-    trades: tuple[PlanLine, ...],
+    proposal: Proposal,
     denied: tuple[Denial, ...],
     ttl: float | None = None,
 ) -> Plan:
-    """Return a plan of `trades`, bound to the book and the prices of `now`."""
+    """Return a plan, bound to the book and the prices of `now`; `denied` is what the gate said."""
     plan_id = name[:12].lower()
-    equity = now.equity
     execution = now.start.execution if now.start else Execution()
     return Plan(
         plan_id=plan_id,
-        hash=digest(plan_id, trades),
+        hash=digest(plan_id, proposal.lines),
         made_at=moment.wall,
         as_of=now.closed_at or moment.at,
         expires_at=moment.wall + time_to_live(execution, ttl),
         bars=now.bars,
-        equity=equity,
-        turnover=ratio(sum((line.notional for line in trades), ZERO), equity) if equity else 0.0,
-        cost=sum((line.cost for line in trades), ZERO),
-        lines=trades,
-        denied=denied,
+        equity=proposal.equity,
+        turnover=proposal.turnover,
+        cost=proposal.cost,
+        lines=proposal.lines,
+        denied=(*proposal.denied, *denied),
         held={s: p.quantity for s, p in now.ledger.positions.items() if p.quantity},
     )
 
@@ -289,12 +289,12 @@ def rebalance(course: Unfolding, command: Rebalance) -> Unavailable | None:
         return wait
     if no_session(course):
         return None
-    trades = trades_to_target(now, command.only)
-    if not trades:
+    proposal = to_target(now, command.only)
+    if not proposal.lines:
         at_target(course)
         return None
-    denied = submit_lines(course, trades)
-    plan = written(now, course.moment, course.rid, trades, denied)
+    denied = submit_lines(course, proposal.lines)
+    plan = written(now, course.moment, course.rid, proposal, denied)
     course.note(PlanMade(plan, course.moment.at))
     executed(course, plan, denied)
     return None

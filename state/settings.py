@@ -123,6 +123,43 @@ class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     session: Literal["next", "now"] = "next"
 
 
+class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The MQTT broker. For a later version: read, checked, and without effect yet."""
+
+    host: str = "localhost"
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 1883
+    prefix: str = "tm"
+    username: str = ""
+    password_file: str = ""
+    tls: bool = False
+
+
+class InteractiveBrokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The gateway. For a later version: read, checked, and without effect yet."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 4002
+    client_id: Count = 17
+    account: str = ""
+    live_account: str = ""
+    read_only: bool = False
+
+
+class Beliefs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The mind. For a later version: read, checked, and without effect yet."""
+
+    engine: Literal["pymdp", "numpy"] = "pymdp"
+
+
+class Evolution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The breeding. For a later version: read, checked, and without effect yet."""
+
+    executor: str = "processes"
+    workers: Count = 0
+    population: Annotated[int, Meta(ge=2, le=1_000_000)] = 256
+    generations: Annotated[int, Meta(ge=1, le=1_000_000)] = 30
+
+
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The control socket. Empty `socket` means the documented search order."""
 
@@ -151,11 +188,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trading: Trading = Trading()
     feed: Feed = Feed()
     replay: Replay = Replay()
+    mqtt: Mqtt = Mqtt()
     broker: BrokerChoice = BrokerChoice()
     paper: Paper = Paper()
+    ib: InteractiveBrokers = InteractiveBrokers()
     strategy: StrategyChoice = StrategyChoice()
+    beliefs: Beliefs = Beliefs()
     risk: Limits = Limits()
     execution: Execution = Execution()
+    evolution: Evolution = Evolution()
     control: Control = Control()
     telemetry: Telemetry = Telemetry()
 

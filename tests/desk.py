@@ -170,6 +170,7 @@ async def desk(
         clock,
         watch,
         version="test",
+        zone=XNYS.zone,
         configuration=shown(decode(config, "test", {})),
         benchmark=dict,
     )

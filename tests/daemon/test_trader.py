@@ -81,6 +81,20 @@ async def test_a_missing_bar_leaves_the_last_price(tmp_path):
         assert (one.now.price("KO"), one.now.price("PG")) == (D(50), D(101))
 
 
+async def test_what_is_held_keeps_its_weight_through_a_missing_bar(tmp_path):
+    seen = []
+
+    def looking(closes, held):
+        seen.append(held.copy())
+        return {"KO": 0.5, "PG": 0.25}
+
+    async with desk(tmp_path, due=always, propose=looking) as one:
+        await one.close(50, 100)
+        await one.close(50, 100)
+        await one.close(55, 100, only=("PG",))
+        assert seen[-1][0] == pytest.approx(0.5, abs=0.01)
+
+
 async def test_the_window_slides(tmp_path):
     lengths = []
 

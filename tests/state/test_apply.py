@@ -311,7 +311,7 @@ class TestOrders:
 
     def test_what_can_not_happen_to_an_order_is_not_swallowed(self):
         with pytest.raises(ImpossibleTransition):
-            funded(submitted(), filled())
+            funded(submitted(), OrderLost("R.0", "?", CLOSE))  # never sent, so never lost
 
 
 class TestMoney:
