@@ -167,6 +167,7 @@ class Life:
             self._clock,
             watch,
             version=VERSION,
+            zone=self._calendar.zone,
             configuration=shown(self._effective),
             benchmark=lambda: {day: float(close) for day, close in benchmark().items()},
         )
