@@ -25,7 +25,7 @@ RUN /opt/build/bin/pip --python /opt/build/bin/python wheel --no-deps --no-build
 FROM ${BASE}
 LABEL org.opencontainers.image.title="Trade Manager" org.opencontainers.image.licenses="MIT"
 RUN apt-get update && apt-get install -y --no-install-recommends tini && \
-    rm -rf /var/lib/apt/lists/* && \
+    rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin && \
     groupadd --gid 10001 tm && \
     useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/trade-manager tm && \
     install -d -o 10001 -g 10001 -m 0770 /var/lib/trade-manager /reports && \

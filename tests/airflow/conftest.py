@@ -3,7 +3,7 @@
 import pytest
 
 from tests.airflow.hub import Hub, copied
-from tests.airflow.waiting import add_waiting_dag
+from tests.airflow.waiting import DAG, WAITING, add_waiting_dag
 from tests.engine import Daemon
 
 NEVER = "0.0001"  # bars a second: the first close comes at once, and the next in three hours
@@ -45,3 +45,10 @@ def trading(docker, image, hub):
         yield running
     finally:
         running.remove()
+
+
+@pytest.fixture
+def unpaused(hub, trading):
+    """The DAGs unpaused, now that there is a daemon for the run which that starts."""
+    for dag in (DAG, WAITING):
+        hub.unpause(dag)

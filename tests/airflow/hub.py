@@ -186,6 +186,13 @@ class Hub:
         run = self.api("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None})
         return run["dag_run_id"]
 
+    def trigger_after_stale(self, dag_id):
+        """Unpause, and start a run by hand once the run that this starts is over."""
+        self.unpause(dag_id)
+        for stale in until(lambda: self.runs(dag_id), "unpausing starts a run"):
+            self.finished(dag_id, stale)
+        return self.trigger(dag_id)
+
     def runs(self, dag_id):
         """Return the ids of a DAG's runs."""
         return [run["dag_run_id"] for run in self.api("GET", f"dags/{dag_id}/dagRuns")["dag_runs"]]

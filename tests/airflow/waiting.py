@@ -2,6 +2,7 @@
 
 from tests.airflow.hub import SHIPPED
 
+DAG = "trade_manager_rebalance"
 WAITING = "trade_manager_rebalance_waiting"
 SOURCE = SHIPPED / "dags" / "trade-manager" / "dag_trade_manager_rebalance.py"
 
@@ -13,11 +14,15 @@ def changed(text, before, after):
 
 
 def add_waiting_dag(home):
-    """Add the DAG to a hub: run by hand alone, its retries seconds apart."""
+    """Add the DAG to a hub, run by hand alone; make the pauses of tasks seconds."""
     text = changed(SOURCE.read_text(), '"trade_manager_rebalance",', f'"{WAITING}",')
     text = changed(text, 'schedule="30 15 * * 1-5",', "schedule=None,")
     words = '"execute", "execute", PLAN'
     text = changed(text, words, f'{words}, "--wait", timeout=45')
     text += "    for task in dag.tasks:\n        task.retry_delay = SOON\n"
     text = "from datetime import timedelta\n\nSOON = timedelta(seconds=2)\n" + text
-    (home / "dags" / "trade-manager" / f"dag_{WAITING}.py").write_text(text)
+    dags = home / "dags" / "trade-manager"
+    (dags / f"dag_{WAITING}.py").write_text(text)
+    approved = dags / "dag_trade_manager_rebalance_approved.py"
+    once_a_minute = "retry_delay=timedelta(minutes=1)"
+    approved.write_text(changed(approved.read_text(), once_a_minute, "retry_delay=timedelta(0, 5)"))
