@@ -1,0 +1,169 @@
+"""`kill -9` at any moment: what was acknowledged stays, once, and the books agree."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from contextlib import asynccontextmanager
+from random import Random
+
+import pytest
+
+from tests.kills.books import faults
+from tests.kills.load import Link, Tally, Writer, same
+from tests.tmd import DEADLINE, ROOT, Tmd
+
+WRITERS = 8
+SEED = 20260
+EARLY = 0.2  # of the kills come while the daemon starts and recovers
+AT_LEAST = 0.6  # of the kills have to come between receipt and reply of some command
+
+
+class Forked:
+    """Lives forked from a warm process: several kills a second."""
+
+    def __init__(self, tmd: Tmd):
+        self._command = [
+            sys.executable,
+            "-m",
+            "tests.kills.forking",
+            tmd.file,
+            tmd.state,
+            tmd.socket,
+        ]
+        self._tmd = tmd
+        self.pid = 0
+
+    async def __aenter__(self):
+        self._log = self._tmd.log.open("ab")
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            env=self._tmd.environment | {"PYTHONPATH": str(ROOT)},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=self._log,
+        )
+        return self
+
+    async def __aexit__(self, failed, *_):
+        if failed:
+            self._process.kill()  # its child goes with it
+        self._process.stdin.close()
+        await self._process.wait()
+        self._log.close()
+
+    async def begin(self):
+        """Start a life."""
+        self._process.stdin.write(b"\n")
+        self.pid = int(await self._process.stdout.readline())
+
+    async def ended(self):
+        """Return the exit code of the life that ended."""
+        return int(await self._process.stdout.readline())
+
+
+class Executed:
+    """Lives of the installed program."""
+
+    def __init__(self, tmd: Tmd):
+        self._tmd = tmd
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        self._tmd.__exit__()
+
+    async def begin(self):
+        self._tmd.start()
+        self.pid = self._tmd.process.pid
+
+    async def ended(self):
+        return await asyncio.to_thread(self._tmd.process.wait)
+
+
+@asynccontextmanager
+async def writing(tmd, tally):
+    """Eight writers at work while the block runs; after it all they asked is acknowledged."""
+    writers = [Writer(n, SEED, tmd.socket, tally) for n in range(WRITERS)]
+    async with asyncio.TaskGroup() as tasks:
+        for writer in writers:
+            tasks.create_task(writer.run())
+        yield
+        for writer in writers:
+            writer.enough = True
+
+
+async def replayed(tmd, tally, keys):
+    """Ask once more for what was acknowledged: the stored reply comes back, and it is the same."""
+    link = await Link.open(tmd.socket)
+    for key in keys:
+        kept = tally.acknowledged[key]
+        again = await link.ask(kept.request)
+        assert again.replayed, (kept, again)
+        assert same(kept.reply, again), (kept.reply, again)
+    await link.close()
+
+
+async def answering(tally):
+    """Return once somebody was acknowledged in this life."""
+    async with asyncio.timeout(DEADLINE):
+        await tally.first.wait()
+
+
+async def killed(tmd, lives, kills, *, early, late=0.15):
+    """Kill `kills` lives at random moments under load, and hold the last one to all promises.
+
+    early  how long after its start a life may be killed while it starts, seconds
+    late   how long after it first acknowledged something one may be killed otherwise
+    """
+    chance, tally, began = Random(SEED), Tally(), time.monotonic()
+    async with lives:
+        async with writing(tmd, tally):
+            for _ in range(kills):
+                tally.begin()
+                await lives.begin()
+                if chance.random() < EARLY:
+                    await asyncio.sleep(chance.uniform(0, early))
+                else:
+                    await answering(tally)
+                    await replayed(tmd, tally, [chance.choice(sorted(tally.acknowledged))])
+                    await asyncio.sleep(chance.uniform(0, late))
+                os.kill(lives.pid, signal.SIGKILL)
+                assert await lives.ended() == -signal.SIGKILL, tmd.said()[-3000:]
+            tally.begin()
+            await lives.begin()
+            await answering(tally)
+        seconds, keys = time.monotonic() - began, sorted(tally.acknowledged)
+        await asyncio.gather(*(replayed(tmd, tally, keys[n::WRITERS]) for n in range(WRITERS)))
+        os.kill(lives.pid, signal.SIGTERM)
+        assert await lives.ended() == 0, tmd.said()[-3000:]
+    assert faults(tmd) == []
+    between = sum(tally.unanswered[life] > 0 for life in range(1, kills + 1))
+    print(
+        f"{kills} kills in {seconds:.0f} s, {between / kills:.0%} between receipt and reply; "
+        f"{len(keys)} commands acknowledged, none lost, none doubled; "
+        f"{sum(tally.unanswered.values())} sent and not answered, "
+        f"{sum(tally.durable.values())} of them durable"
+    )
+    assert between >= AT_LEAST * kills
+    trades = tally.outcomes["SubmitOrder accepted"] + tally.outcomes["SubmitOrder pending"]
+    assert trades > kills, tally.outcomes  # the load is one that trades
+
+
+@pytest.mark.parametrize(
+    "kills",
+    [
+        pytest.param(60),
+        pytest.param(200, marks=[pytest.mark.nightly, pytest.mark.timeout(600)]),
+    ],
+)
+async def test_no_kill_loses_what_was_acknowledged_or_doubles_an_order(tmp_path, kills):
+    with Tmd(tmp_path / "d") as tmd:
+        await killed(tmd, Forked(tmd), kills, early=0.3)
+
+
+async def test_nor_does_any_kill_of_the_installed_program(tmp_path):
+    with Tmd(tmp_path / "d") as tmd:
+        await killed(tmd, Executed(tmd), 15, early=1.0)
