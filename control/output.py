@@ -22,7 +22,10 @@ Path = tuple[str, ...]
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """What programs read, the same around every result."""
+    """What programs read, the same around every result.
+
+    `error` is why there is none; `note` why there was nothing to do, which is no error.
+    """
 
     schema: str
     command: str
@@ -35,6 +38,7 @@ class Envelope(msgspec.Struct, frozen=True):
     seq: int
     data: Any
     error: Fault | UnsetType
+    note: Fault | UnsetType
     warnings: tuple[str, ...]
     version: str
     elapsed_ms: int
@@ -53,7 +57,8 @@ def enveloped(reply: Reply, command: str, elapsed: float) -> Envelope:
         as_of=reply.as_of,
         seq=reply.seq,
         data=reply.data,
-        error=UNSET if reply.error is None else reply.error,
+        error=UNSET if reply.error is None or reply.ok else reply.error,
+        note=UNSET if reply.error is None or not reply.ok else reply.error,
         warnings=reply.warnings,
         version=VERSION,
         elapsed_ms=round(elapsed * 1000),
@@ -124,11 +129,21 @@ def emptied(data: Any, path: Path) -> Any:
 
 def shortened(envelope: Envelope, said: tuple[str, ...]) -> Envelope:
     """Return an envelope without data whose texts are cut."""
-    error = envelope.error
-    if isinstance(error, Fault):
-        error = Fault(error.code, error.message[:MESSAGE_LIMIT], error.hint[:MESSAGE_LIMIT])
     warnings = (*(text[:MESSAGE_LIMIT] for text in said[:2]), "texts and data were cut")
-    return replace(envelope, data=None, error=error, warnings=warnings)
+    return replace(
+        envelope,
+        data=None,
+        error=clipped(envelope.error),
+        note=clipped(envelope.note),
+        warnings=warnings,
+    )
+
+
+def clipped(fault: Fault | UnsetType) -> Fault | UnsetType:
+    """Return a fault with its texts cut."""
+    if not isinstance(fault, Fault):
+        return fault
+    return Fault(fault.code, fault.message[:MESSAGE_LIMIT], fault.hint[:MESSAGE_LIMIT])
 
 
 def write_line(text: bytes) -> None:

@@ -350,7 +350,7 @@ LATE = ("--scheduled-for", "2022-01-01T15:30:00+00:00", "--max-lateness", "1h")
 def test_a_run_that_comes_too_late_does_nothing(daemon):
     ran = tm("rebalance", "--json", "--socket", daemon.path, *LATE)
     assert (ran.exit, ran.envelope["status"]) == (99, "skipped")
-    assert ran.envelope["error"]["code"] == "TOO_LATE"
+    assert ran.envelope["note"]["code"] == "TOO_LATE"
     assert not daemon.asked
 
 

@@ -51,8 +51,8 @@ def test_what_is_no_list_goes_with_all_of_data():
 
 def test_at_last_even_texts_are_cut():
     found = told(None, error=Fault("CODE", "m" * 5000, "h" * 5000), warnings=("w" * 9000,) * 9)
-    assert found["error"]["code"] == "CODE"
-    assert len(found["error"]["message"]) == 300
+    assert found["note"]["code"] == "CODE"
+    assert len(found["note"]["message"]) == 300
     assert found["warnings"][-1] == "texts and data were cut"
 
 
