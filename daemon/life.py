@@ -17,10 +17,11 @@ from daemon.brokers.paper import PaperBroker
 from daemon.calendar import open_calendar
 from daemon.calendar_file import keep, kept
 from daemon.clock import MarketClock, SystemClock
+from daemon.effects import Effects
 from daemon.engine import Engine
 from daemon.feeds.bundle import benchmark
 from daemon.feeds.replay import ReplayFeed, replay_table
-from daemon.halt_file import HaltFile, HaltNote
+from daemon.halt_file import HaltFile
 from daemon.handlers import Handlers
 from daemon.lock import held
 from daemon.recovery import recover
@@ -33,19 +34,10 @@ from daemon.watch import Times, Watch, mode
 from state.command import RecordStart
 from state.configuration import Effective, fingerprint, shown
 from state.event import (
-    CancelRequested,
-    CashMoved,
-    Event,
-    Halted,
-    OrderSubmitted,
-    Reconciled,
-    Resumed,
-    ShutdownRequested,
     Start,
 )
 from state.history import unfinished, untold
 from state.instrument import Symbol
-from state.snapshot import Snapshot
 from strategies.plugin import load
 from strategies.sizing import targets
 
@@ -260,40 +252,6 @@ class Life:
             + chosen.paper.spread_bps / 2,
             restricted=chosen.risk.restricted,
         )
-
-
-class Effects:
-    """Carries what was committed into the world: called once per commit, with its events."""
-
-    def __init__(
-        self, broker: Broker, sender: Sender, halt_file: HaltFile, stop: asyncio.Event
-    ) -> None:
-        self._broker, self._sender, self._halt_file, self._stop = broker, sender, halt_file, stop
-
-    def __call__(self, events: Sequence[Event], now: Snapshot) -> None:
-        """Act on `events`, in their order."""
-        for event in events:
-            match event:
-                case OrderSubmitted() | Reconciled():
-                    self._sender.wake()
-                case CancelRequested(order_id):
-                    if order := now.orders.get(order_id):
-                        self._broker.cancel(order)
-                case CashMoved(amount=amount, ref=ref) if ref:
-                    self._broker.move_cash(ref, amount)
-                case Halted(scope="account", reason=reason, actor=actor, at=at):
-                    self._note(HaltNote("account", reason, actor, at))
-                case Resumed(scope=scope) if scope == self._halt_file.read().scope:
-                    self._halt_file.remove()
-                case ShutdownRequested():
-                    self._stop.set()
-
-    def _note(self, note: HaltNote) -> None:
-        """Write the halt file; where that fails the journal has the halt all the same."""
-        try:
-            self._halt_file.write(note)
-        except OSError:
-            log.critical("halt_file_unwritable", exc_info=True)
 
 
 async def ended(*tasks: asyncio.Task[None]) -> None:

@@ -18,10 +18,10 @@ from daemon.brokers.paper import PaperBroker
 from daemon.brokers.recording import RecordingBroker
 from daemon.calendar import open_calendar
 from daemon.clock import FakeClock
+from daemon.effects import Effects
 from daemon.engine import Engine
 from daemon.halt_file import HaltFile
 from daemon.handlers import Handlers
-from daemon.life import Effects
 from daemon.principal import Principal
 from daemon.recovery import recover
 from daemon.sender import Sender
