@@ -183,10 +183,14 @@ class Daemon:
         self.start()
 
     def remove(self):
+        """Remove it, its volumes, and whatever container still uses them."""
         if self.container:
             print(self.log())
-            self.docker("rm", "--force", self.container)
-        self.docker("volume", "rm", "--force", self.run_volume, self.state_volume)
+        for volume in (self.run_volume, self.state_volume):
+            users = self.docker("ps", "--all", "--quiet", "--filter", f"volume={volume}").stdout
+            for container in users.split():
+                self.docker("rm", "--force", container, check=False)
+            self.docker("volume", "rm", "--force", volume)
 
 
 @pytest.fixture
