@@ -36,7 +36,7 @@ from state.configuration import Effective, fingerprint, shown
 from state.event import (
     Start,
 )
-from state.history import unfinished, untold
+from state.history import last_not_placed, unfinished, untold
 from state.instrument import Symbol
 from strategies.plugin import load
 from strategies.sizing import targets
@@ -179,6 +179,7 @@ class Life:
                 sender.open(await recover(engine, broker, self._clock, SETTLE, moves))
                 await watch.heed_halt_file()
                 rounds = tasks.create_task(watch.run(), name="watch")
+                await trader.resume(partial(store.read, last_not_placed))
                 trading = tasks.create_task(self._trade(feed, trader, stop), name="trader")
                 log.info("ready", extra={"socket": self._socket, "seq": engine.head.seq})
                 await stop.wait()

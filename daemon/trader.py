@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from hashlib import blake2b
 from typing import Final
@@ -16,7 +16,7 @@ from daemon.seams import Broker
 from daemon.sender import Sender
 from state.command import Cause, CloseBars, Rebalance
 from state.instrument import Symbol
-from state.order import request_id
+from state.order import OrderId, request_id
 from state.quote import Close
 
 AHEAD: Final = 64  # closes on their way into the journal, while nothing depends on them
@@ -91,19 +91,21 @@ class Trader:
         """
         due = self._due is not None and self._due(close.session)
         with self._engine.closing():
-            if self._engine.asked or self._engine.snapshot.open_orders:
+            trading = self._engine.asked or bool(self._engine.snapshot.open_orders)
+            if trading:
                 await self.caught_up()
                 await self._sender.flushed()
             await self._broker.on_close(close)
             self._closes.append(close)
-            if due or self._engine.snapshot.open_orders:
-                await self.caught_up()
-            targets = self._targets(close) if due or self._due is None else None
+            targets = None
+            if due or self._due is None:
+                if trading:  # what the strategy is told it holds includes this close's fills
+                    await self.caught_up()
+                targets = self._targets(close)
             command = CloseBars(close.at, close.session, close.bars, targets, self._strategy)
             self._ahead.append(self._engine.send(command))
         if due:
-            await self.caught_up()
-            await self._rebalance(close.session)
+            await self._rebalance(close.session)  # decided after the close, in the same commit
         elif len(self._ahead) >= AHEAD:
             await self._ahead.popleft()
 
@@ -127,13 +129,15 @@ class Trader:
             return None
         return None if targets is None else dict(targets)
 
-    async def _rebalance(self, session: date) -> None:
-        """Rebalance by the clock, once a session whatever happens: the key says which."""
-        key = f"auto|{self._account}|{session.isoformat()}|rebalance"
+    def _key(self, session: date) -> str:
+        """Return the key of a session's rebalance by the clock: there is one, whatever happens."""
+        return f"auto|{self._account}|{session.isoformat()}|rebalance"
+
+    async def _rebalance(self, key: str) -> None:
+        """Rebalance, once for each key."""
         digest = blake2b(b"auto-rebalance", digest_size=16).hexdigest()
         answer = await self._engine.tell(
             Rebalance(), Cause(request_id(key), key, "rebalance", "trader", digest)
         )
         if answer.reply is not None and answer.reply.error is not None:
-            fault = answer.reply.error
-            log.info("rebalance", extra={"session": session.isoformat(), "code": fault.code})
+            log.info("rebalance", extra={"key": key, "code": answer.reply.error.code})

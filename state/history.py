@@ -11,7 +11,7 @@ import msgspec
 from state.canonical import event_in, instant, microseconds
 from state.event import CashMoved, OrderFilled, Reconciled, Started
 from state.journal import Database
-from state.order import OPEN, Order, OrderId, Rid, request_id
+from state.order import OPEN, Order, OrderId, Rid, Status, request_id
 from state.record import Recorded, StoredCommand
 from state.rows import (
     SELECT_COMMANDS,
@@ -32,6 +32,10 @@ SINCE: Final = (
 )
 ORDER_BY_ID: Final = SELECT_ORDERS + " WHERE order_id = ?"
 ORDERS_OF: Final = SELECT_ORDERS + " WHERE order_id >= ? AND order_id < ? ORDER BY number"
+NOT_PLACED: Final = (
+    "SELECT order_id FROM intent JOIN command USING (rid)"
+    " WHERE instr(key, ?) = 1 AND status = ? ORDER BY number DESC LIMIT 1"
+)
 FILLS_SINCE: Final = SELECT_FILLS + " WHERE at_us >= ? ORDER BY seq DESC LIMIT ?"
 AMONG: Final = " WHERE rid IN (SELECT value FROM json_each(?))"
 UNFINISHED: Final = " WHERE final = 0 ORDER BY rowid"
@@ -82,6 +86,12 @@ def order_by_id(db: Database, order_id: OrderId) -> Order | None:
 def orders_of(db: Database, rid: Rid) -> list[Order]:
     """Return the orders of one command, by their ids: a range, since "/" follows "." in ASCII."""
     return [order_in(row) for row in db.execute(ORDERS_OF, (f"{rid}.", f"{rid}/"))]
+
+
+def last_not_placed(db: Database, keys: str) -> OrderId | None:
+    """Return the newest order that never reached the broker, of commands whose keys begin so."""
+    row = db.execute(NOT_PLACED, (keys, Status.NOT_PLACED.value)).fetchone()
+    return str(row[0]) if row else None
 
 
 def fills(db: Database, since: datetime | None = None, limit: int = 500) -> list[OrderFilled]:

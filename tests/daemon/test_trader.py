@@ -2,11 +2,14 @@
 
 import logging
 from decimal import Decimal as D
+from functools import partial
 
 import pytest
 
-from state.command import Halt, Rebalance, SubmitOrder
+from state.command import Claim, Halt, Rebalance, SubmitOrder
 from state.event import BarsClosed, CommandSkipped, OrderFilled, OrderSubmitted
+from state.history import last_not_placed
+from state.order import Status
 from tests.desk import desk, rising
 
 BUY = SubmitOrder("buy", "KO", D(10))
@@ -115,3 +118,58 @@ async def test_on_command_the_targets_are_fresh_at_every_close(tmp_path):
         assert one.now.targets == {"KO": 0.0, "PG": 0.0}
         await one.close(51, 100)
         assert one.now.targets == {"KO": 0.5, "PG": 0.0}
+
+
+async def gone_on(one):
+    """Do what a start does once the books agree."""
+    await one.trader.resume(partial(one.store.read, last_not_placed))
+    await one.quiet()
+
+
+async def test_a_rebalance_that_a_kill_prevented_is_made_at_the_next_start(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)  # the close is durable, and then the process dies
+    for _ in range(2):
+        async with desk(tmp_path, due=always) as again:
+            await gone_on(again)
+            assert sorted(o.symbol for o in again.now.orders.values()) == ["KO", "PG"]
+
+
+async def test_a_rebalance_that_was_made_is_not_made_again(tmp_path):
+    async with desk(tmp_path, due=always) as one:
+        await one.close(50, 100)
+    async with desk(tmp_path, due=always) as again:
+        await gone_on(again)
+        assert not again.events(OrderSubmitted)
+
+
+async def test_what_never_reached_the_broker_is_decided_anew_from_the_targets(tmp_path):
+    async with desk(tmp_path, due=always) as one:
+        one.sender.close()
+        await one.close(50, 100)
+        lost, kept = one.now.orders.values()
+        await one.engine.tell(Claim((lost.order_id,)))  # and it dies before it sends
+    for _ in range(2):
+        async with desk(tmp_path, due=always) as again:
+            await gone_on(again)
+            assert again.now.orders[kept.order_id].status is Status.LIVE
+            (new,) = [o for o in again.now.orders.values() if o.rid != lost.rid]
+            assert (new.symbol, new.quantity) == (lost.symbol, lost.quantity)
+            assert new.status is Status.LIVE
+
+
+async def test_on_command_nothing_is_made_up_for(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+    async with desk(tmp_path) as again:
+        await gone_on(again)
+        assert not again.now.orders
+
+
+async def test_the_targets_of_another_strategy_are_not_traded(tmp_path):
+    async with desk(tmp_path) as one:
+        one.trader._strategy = "another"
+        await one.close(50, 100)
+    async with desk(tmp_path, due=always) as again:
+        await gone_on(again)
+        assert not again.now.orders

@@ -12,6 +12,7 @@ from state.history import (
     events_between,
     fills,
     find_commands,
+    last_not_placed,
     order_by_id,
     orders,
     orders_of,
@@ -21,6 +22,7 @@ from state.history import (
     untold,
 )
 from state.journal import GENESIS, in_memory
+from state.order import Order, Status
 from state.record import Batch
 from state.snapshot import Snapshot
 from tests.chronicle import CLOSE, LONG, WALL, command, write
@@ -149,6 +151,25 @@ def test_a_command_by_id_or_by_key(asked):
     assert command_by_id(db, a.rid) == a
     assert command_by_id(db, a.key) == a
     assert command_by_id(db, "nobody") is None
+
+
+def test_the_last_order_that_never_reached_the_broker_by_the_keys_of_its_command():
+    db = in_memory()
+    placed = [
+        Order(f"{rid}.{leg}", rid, "KO", D(1), status, CLOSE, CLOSE.date(), D(50))
+        for rid, leg, status in (
+            (command("auto|a").rid, 0, Status.NOT_PLACED),
+            (command("auto|a|2").rid, 0, Status.NOT_PLACED),
+            (command("auto|a|2").rid, 1, Status.FILLED),
+            (command("other").rid, 0, Status.NOT_PLACED),
+        )
+    ]
+    rows = [command("auto|a"), command("auto|a|2"), command("other")]
+    append(db, Batch(LONG[:1], WALL, commands=rows, orders=placed), GENESIS)
+
+    assert last_not_placed(db, "auto|a") == f"{command('auto|a|2').rid}.0"
+    assert last_not_placed(db, "auto|b") is None
+    db.close()
 
 
 def test_commands_that_are_not_over(asked):
