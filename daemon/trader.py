@@ -105,9 +105,25 @@ class Trader:
             command = CloseBars(close.at, close.session, close.bars, targets, self._strategy)
             self._ahead.append(self._engine.send(command))
         if due:
-            await self._rebalance(close.session)  # decided after the close, in the same commit
+            await self._rebalance(self._key(close.session))  # in the close's own commit
         elif len(self._ahead) >= AHEAD:
             await self._ahead.popleft()
+
+    async def resume(self, lost: Callable[[str], Awaitable[OrderId | None]]) -> None:
+        """Do what the run before left undone at the last close, once the books agree.
+
+        That is the rebalance, if it was due and not decided yet; and to decide anew where an order
+        of it never reached the broker, for that one is never sent again. `lost` finds the newest
+        such order of the commands whose keys begin with a text.
+        """
+        now = self._engine.snapshot
+        if now.session is None or now.strategy != self._strategy:
+            return
+        if self._due is not None and self._due(now.session):
+            key = self._key(now.session)
+            await self._rebalance(key)
+            if (order_id := await lost(key)) is not None:
+                await self._rebalance(f"{key}|{order_id}")
 
     async def caught_up(self) -> None:
         """Return once every close so far, and what the broker said by it, is durable."""
