@@ -84,6 +84,9 @@ class Hub:
             AIRFLOW__API_AUTH__JWT_SECRET="a secret of this test alone",
             AIRFLOW__API__SECRET_KEY="a secret of this test alone",
             AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC="1",
+            # minutes by default: how soon a scheduler takes over from one that was killed
+            AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL="10",
+            AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD="10",
             AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT="20",
             AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL="5",
             AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL="5",
