@@ -42,7 +42,7 @@ class Effects:
                 case CashMoved(amount=amount, ref=ref) if ref:
                     self._broker.move_cash(ref, amount)
                 case Halted(scope="account", reason=reason, actor=actor, at=at):
-                    self._note(HaltNote("account", reason, actor, at))
+                    self._note(HaltNote("account", reason, actor, at, now.seq))
                 case Resumed(scope=scope) if scope == self._halt_file.read().scope:
                     self._halt_file.remove()
                 case ShutdownRequested():

@@ -10,12 +10,16 @@ NAME: Final = "halt"
 
 
 class HaltNote(msgspec.Struct, frozen=True):
-    """What the file says; `tm halt --offline` writes the same."""
+    """What the file says; `tm halt --offline` writes the same.
+
+    `seq` is where the journal was when the daemon wrote it; 0 when anybody else did.
+    """
 
     scope: str = "account"
     reason: str = "halt file"
     actor: str = "operator"
     at: datetime | None = None
+    seq: int = 0
 
 
 class HaltFile:

@@ -148,9 +148,11 @@ class Watch:
         """Journal a halt that was written to the file while nobody could be asked."""
         if not self._halt_file.exists():
             return
-        note = self._halt_file.read()
-        halts = self._engine.snapshot.halts
-        if "account" in halts or note.scope in halts:
+        note, now = self._halt_file.read(), self._engine.snapshot
+        if "account" in now.halts or note.scope in now.halts:
+            return
+        if 0 < note.seq <= now.seq:  # resumed since, and killed before the file was gone
+            self._halt_file.remove()
             return
         key = f"halt-file|{self._engine.head.seq}"
         cause = Cause(request_id(key), key, "halt", note.actor, "halt-file")

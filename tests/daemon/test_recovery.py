@@ -1,5 +1,6 @@
 """Start, reconnect and the minute's check: ask, book, resolve, compare."""
 
+import shutil
 from decimal import Decimal as D
 
 import pytest
@@ -246,3 +247,24 @@ async def test_an_order_asked_back_between_claim_and_send_is_not_sent(tmp_path):
         await one.quiet()
         assert not one.broker.placed
         assert (await one.say(BUY, key="b")).data["orders"][0]["status"] == "not_placed"
+
+
+@pytest.mark.parametrize(
+    ("backup", "halted"),
+    [pytest.param(False, False, id="resumed since"), pytest.param(True, True, id="older backup")],
+)
+async def test_a_halt_file_left_by_a_kill_does_not_undo_a_resume(tmp_path, backup, halted):
+    async with desk(tmp_path):
+        pass
+    shutil.copy(tmp_path / "journal.db", tmp_path / "older")
+    async with desk(tmp_path) as one:
+        await one.say(Halt("drill"), key="h")
+        left = (tmp_path / "halt").read_bytes()
+        await one.say(Resume("over", accept_risk="ann"), key="r")
+    (tmp_path / "halt").write_bytes(left)
+    if backup:
+        shutil.copy(tmp_path / "older", tmp_path / "journal.db")
+    async with desk(tmp_path) as again:
+        await again.watch.heed_halt_file()
+        assert (again.now.halting() is not None) is halted
+        assert (tmp_path / "halt").exists() is halted
