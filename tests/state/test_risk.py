@@ -489,12 +489,14 @@ class Story:
     """An account that asks, and a market that fills, cancels and loses as it likes.
 
     Executions are at the limit, or at the last price, and cost a fee. `missing` is what sales on
-    record have not brought yet, or never will; `given` what closing a position may have cost.
+    record have not brought yet, or never will; `given` what closing a position may have cost, and
+    `spent` what all orders may have: paying for one makes every other holding weigh a little more,
+    as a change of price would, and no gate can tell a holding from before to be smaller.
     """
 
     def __init__(self, limits):
         self.now = funded(run=start(limits, cost_bps=float(BPS)))
-        self.count, self.given, self.failed = 0, D(0), D(0)
+        self.count, self.given, self.spent, self.failed = 0, D(0), D(0), D(0)
         self.traded: dict[str, D] = {}
 
     @property
@@ -522,9 +524,13 @@ class Story:
         self.now = asked(self.now, command, key=f"k{self.count}").now
         new = self.now.orders.keys() - was.keys()
         self.traded |= dict.fromkeys(new, quantity * price)
-        if new and closes:
-            worst = max(limit or price, price) * BPS / 10_000
-            self.given += quantity * (worst + abs((limit or price) - price))
+        if not new:
+            return
+        worst = max(limit or price, price) * BPS / 10_000
+        spent = quantity * (worst + abs((limit or price) - price))
+        self.spent += spent
+        if closes:
+            self.given += spent
 
     def meet(self, what, index=0, part=D(1)):
         if what == "fill all":
@@ -558,7 +564,8 @@ class Story:
         most, (gross, net) = now.equity + self.given + CENT, exposures(now)
         for symbol, price in PRICES.items():
             worth = abs(now.ledger.held(symbol)) * price
-            assert worth <= D(str(limits.max_position_weight)) * most
+            room = now.equity + self.spent + CENT
+            assert worth <= D(str(limits.max_position_weight)) * room
         assert sum(self.traded.values()) <= D(str(limits.max_day_turnover)) * 100_000
         assert len(self.traded) <= limits.max_day_orders
         assert all(
