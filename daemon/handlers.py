@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import date, timedelta
 from typing import Any, Final, TypeVar, assert_never
 
@@ -74,6 +74,11 @@ class Handlers:
         self._engine, self._store, self._broker, self._clock = engine, store, broker, clock
         self._watch, self._version, self._zone = watch, version, zone
         self._configuration, self._benchmark = configuration, benchmark
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """The daemon stops: answer now those who wait for something to happen."""
+        self._ending.set()
 
     async def handle(self, request: Request, principal: Principal) -> Reply:
         """Answer `request` on behalf of `principal`."""
@@ -187,7 +192,7 @@ class Handlers:
     async def _events(self, ask: Events) -> Reply:
         """Return journal records after a sequence number, waiting a while for the first."""
         if ask.wait > 0 and self._engine.head.seq <= ask.since:
-            await within(self._engine.beyond(ask.since), ask.wait)
+            await self._within(self._engine.beyond(ask.since), ask.wait)
         records = await self._store.read(recorded, ask.since, min(ask.limit, 1000))
         return self._say(
             "events",
@@ -273,7 +278,7 @@ class Handlers:
         if not self._engine.in_flight(rid):
             stored = await self._stored(rid)
             return replace(decode_reply(stored.reply), replayed=reply.replayed) if stored else reply
-        final = await within(self._engine.finished(rid), min(wait, LONGEST_WAIT))
+        final = await self._within(self._engine.finished(rid), min(wait, LONGEST_WAIT))
         if final is not None:
             return replace(final, replayed=reply.replayed)
         error = Fault(
@@ -281,13 +286,20 @@ class Handlers:
             f"its orders were not final within {wait:g} s",
             f"ask again with the same key, or `tm wait {rid}`",
         )
+        if self._ending.is_set():
+            why = "the daemon is stopping, and its orders are not final yet"
+            error = Fault("STOPPING", why, "ask again with the same key")
         return replace(reply, ok=False, status="pending", exit=Exit.PENDING, error=error)
 
-
-async def within(result: Awaitable[T], seconds: float) -> "T | None":
-    """Return a result that comes in time, else None."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await result
-    except TimeoutError:
-        return None
+    async def _within(self, happening: Coroutine[Any, Any, T], seconds: float) -> "T | None":
+        """Return what happens in time, else None; when the daemon ends no time is left."""
+        waiting = asyncio.ensure_future(happening)
+        ending = asyncio.ensure_future(self._ending.wait())
+        try:
+            await asyncio.wait(
+                {waiting, ending}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            return waiting.result() if waiting.done() else None
+        finally:
+            waiting.cancel()
+            ending.cancel()

@@ -183,6 +183,7 @@ class Life:
                 trading = tasks.create_task(self._trade(feed, trader, stop), name="trader")
                 log.info("ready", extra={"socket": self._socket, "seq": engine.head.seq})
                 await stop.wait()
+                handlers.end()
                 await ended(trading, rounds)  # while what is in flight is still answered
             await sender.flushed()
             await ended(sending)

@@ -232,3 +232,17 @@ async def test_a_period_nobody_can_read_is_invalid(tmp_path, period):
         await one.close(50, 100)
         reply = await one.say(ask.Report(period=period[0], start=period[1]))
         assert reply.exit is Exit.INVALID
+
+
+async def test_who_waits_is_answered_when_the_daemon_ends(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        waiting = asyncio.create_task(one.say(BUY, key="b", wait=60.0))
+        await one.placed(1)
+        following = asyncio.create_task(one.say(ask.Events(since=one.engine.head.seq, wait=60.0)))
+        await asyncio.wait({waiting, following}, timeout=0.05)
+        assert not (waiting.done() or following.done())
+        one.handlers.end()
+        reply = await asyncio.wait_for(waiting, 5)
+        assert (reply.exit, reply.error.code) == (Exit.PENDING, "STOPPING")
+        assert (await asyncio.wait_for(following, 5)).data["events"] == []
