@@ -1,5 +1,7 @@
 """One hub for all its tests, with the daemon in a container of its own for each."""
 
+from contextlib import contextmanager
+
 import pytest
 
 from tests.airflow.hub import Hub, copied
@@ -13,11 +15,10 @@ CANARIES = {
 }
 
 
-@pytest.fixture(scope="session")
-def hub(docker, image, tmp_path_factory):
-    """The hub at its own pin, running, with our DAGs."""
-    home = tmp_path_factory.mktemp("hub")
-    running = Hub("3.0.0", home, DOCKER_HOST=docker.host)
+@contextmanager
+def running_hub(version, home, docker, image):
+    """A hub with our DAGs, unpaused by nobody yet, that holds the broker's login."""
+    running = Hub(version, home, DOCKER_HOST=docker.host)
     copied(home)
     add_waiting_dag(home)
     try:
@@ -30,6 +31,13 @@ def hub(docker, image, tmp_path_factory):
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def hub(docker, image, tmp_path_factory):
+    """The hub at its own pin."""
+    with running_hub("3.0.0", tmp_path_factory.mktemp("hub"), docker, image) as running:
+        yield running
 
 
 @pytest.fixture

@@ -85,6 +85,19 @@ def test_the_daemon_is_down(hub, trading, unpaused):
     assert "docker start" in last
 
 
+def test_there_is_no_session_left_to_trade_in(hub, trading, unpaused):
+    """Skipped, as with a market that is closed; the report is made all the same."""
+    trading.replace("--env", "TM_REPLAY__END=2019-01-02")
+    run = hub.trigger(WAITING)
+
+    assert hub.finished(WAITING, run) == "success"
+
+    states = hub.states(WAITING, run)
+    assert (states["execute"], states["report"]) == ("skipped", "success")
+    assert any("FEED_ENDED" in line for line in hub.log(WAITING, run, "execute"))
+    assert trading.ask("orders")["data"]["orders"] == []
+
+
 def test_a_breach_halts_trading(hub, trading, unpaused):
     """The intraday audit, on a book that breaks a limit after it was tightened."""
     run = hub.trigger(DAG)
