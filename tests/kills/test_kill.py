@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 import time
 from contextlib import asynccontextmanager
 from random import Random
@@ -11,76 +10,14 @@ from random import Random
 import pytest
 
 from tests.kills.books import faults
+from tests.kills.lives import Executed, Forked
 from tests.kills.load import Link, Tally, Writer, same
-from tests.tmd import DEADLINE, ROOT, Tmd
+from tests.tmd import DEADLINE, Tmd
 
 WRITERS = 8
 SEED = 20260
 EARLY = 0.2  # of the kills come while the daemon starts and recovers
 AT_LEAST = 0.6  # of the kills have to come between receipt and reply of some command
-
-
-class Forked:
-    """Lives forked from a warm process: several kills a second."""
-
-    def __init__(self, tmd: Tmd):
-        self._command = [
-            sys.executable,
-            "-m",
-            "tests.kills.forking",
-            tmd.file,
-            tmd.state,
-            tmd.socket,
-        ]
-        self._tmd = tmd
-        self.pid = 0
-
-    async def __aenter__(self):
-        self._log = self._tmd.log.open("ab")
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            env=self._tmd.environment | {"PYTHONPATH": str(ROOT)},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=self._log,
-        )
-        return self
-
-    async def __aexit__(self, failed, *_):
-        if failed:
-            self._process.kill()  # its child goes with it
-        self._process.stdin.close()
-        await self._process.wait()
-        self._log.close()
-
-    async def begin(self):
-        """Start a life."""
-        self._process.stdin.write(b"\n")
-        self.pid = int(await self._process.stdout.readline())
-
-    async def ended(self):
-        """Return the exit code of the life that ended."""
-        return int(await self._process.stdout.readline())
-
-
-class Executed:
-    """Lives of the installed program."""
-
-    def __init__(self, tmd: Tmd):
-        self._tmd = tmd
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_):
-        self._tmd.__exit__()
-
-    async def begin(self):
-        self._tmd.start()
-        self.pid = self._tmd.process.pid
-
-    async def ended(self):
-        return await asyncio.to_thread(self._tmd.process.wait)
 
 
 @asynccontextmanager
