@@ -26,7 +26,7 @@ from state.event import (
     Reconciled,
     ReconcileStarted,
 )
-from state.halting import stop_trading
+from state.halting import lasting, stop_trading
 from state.instrument import ZERO, AmountOutOfRange, money
 from state.order import TRANSITIONS, Order, Trigger
 from state.unfolding import Unavailable, Unfolding
@@ -89,7 +89,7 @@ def record_fill(course: Unfolding, said: RecordFill) -> None:
         )
     )
     order = course.now.orders.get(said.order_id)
-    if order is not None and overfilled(order, said.quantity) and not course.now.halting():
+    if order is not None and overfilled(order, said.quantity) and not lasting(course.now):
         stop_trading(
             course,
             "account",
@@ -136,7 +136,8 @@ def move_cash(course: Unfolding, command: MoveCash) -> Unavailable | None:
             hint="say `tm cash withdraw AMOUNT` to take money out",
         )
         return None
-    free = min(now.ledger.cash, book_of(now).cash)
+    book = book_of(now)
+    free = min(now.ledger.cash, book.cash, book.least_equity)  # what shorts brought in is owed
     if command.kind == "withdraw" and amount > free:
         course.deny(
             Code.INSUFFICIENT_CASH,
@@ -149,7 +150,12 @@ def move_cash(course: Unfolding, command: MoveCash) -> Unavailable | None:
         return None
     signed = -amount if command.kind == "withdraw" else amount
     by = f"by {course.actor}"
-    course.note(CashMoved(command.kind, signed, by, course.moment.at, ref=course.rid))
+    moved = CashMoved(command.kind, signed, by, course.moment.at, ref=course.rid)
+    try:
+        money(max(now.ledger.cash, book.equity, now.high_water) + signed)
+        course.note(moved)
+    except AmountOutOfRange as e:
+        course.deny(Code.INVALID_QUANTITY, str(e), subject="cash", value=command.amount)
     return None
 
 
@@ -167,7 +173,7 @@ def record_reconciliation(course: Unfolding, found: RecordReconciliation) -> Non
     if course.now.reconciled and not found.differences:
         return
     course.note(Reconciled(found.differences, at))
-    if found.differences and found.differences != known and not course.now.halting():
+    if found.differences and found.differences != known and not lasting(course.now):
         shown = "; ".join(
             f"{d.subject} ours {d.ours}, broker {d.broker}" for d in found.differences
         )
@@ -178,10 +184,22 @@ def record_reconciliation(course: Unfolding, found: RecordReconciliation) -> Non
 
 def accept_difference(course: Unfolding, command: AcceptDifference) -> None:
     """Book the differences found as what somebody says they are."""
-    differences = course.now.differences
+    differences, ledger = course.now.differences, course.now.ledger
     if not differences:
         course.skip("NO_DIFFERENCE", "the books agree, so there is nothing to accept")
         return
+    for found in differences:
+        ours = ledger.cash if found.subject == "cash" else ledger.held(found.subject)
+        if ours != found.ours:
+            course.deny(
+                Code.POSITIONS_CHANGED,
+                f"{found.subject} is {ours:f} by now, and was {found.ours:f} when it was compared",
+                subject=found.subject,
+                value=ours,
+                limit=found.ours,
+                hint="compare again with `tm reconcile`",
+            )
+            return
     unpriced = [d.subject for d in differences if d.subject not in {"cash", *course.now.marks}]
     if unpriced:
         course.deny(

@@ -1,10 +1,12 @@
 """Deciding halts: stop, cancel, flatten; and resuming, which somebody has to answer for."""
 
+from state.book import book_of
 from state.command import Halt, HaltForDisk, Resume
-from state.denial import Code
-from state.event import Halted, Resumed
+from state.denial import Code, Denial
+from state.event import Halted, OrderDenied, Resumed
 from state.instrument import ZERO, Symbol
-from state.order import Order
+from state.order import Order, Status
+from state.snapshot import Halting, Snapshot
 from state.trading import submit, withdraw_orders
 from state.unfolding import Unavailable, Unfolding
 
@@ -14,15 +16,37 @@ def covers(scope: str, symbol: Symbol) -> bool:
     return scope in {"account", f"symbol:{symbol}"}
 
 
-def stop_trading(course: Unfolding, scope: str, reason: str, code: str, actor: str) -> None:
-    """Halt a scope and ask its open orders back, those that close a position by order included."""
+def lasting(now: Snapshot, scope: str = "account") -> Halting | None:
+    """Return the scope's halt, unless it ends by itself: another one has to take that one's place.
+
+    A halt for want of disk space is lifted without anybody, and must not hide one that isn't.
+    """
+    halting = now.halts.get(scope)
+    return None if halting is None or halting.code == Code.DISK_FULL else halting
+
+
+def stop_trading(
+    course: Unfolding, scope: str, reason: str, code: str, actor: str, *, flatten: bool = False
+) -> None:
+    """Halt a scope and ask its open orders back, those that close a position by order included.
+
+    To `flatten`, what closes a position at the market already is left to do so.
+    """
     course.note(Halted(scope, reason, code, actor, course.moment.at))
     within: tuple[Order, ...] = tuple(
         order
         for order in course.now.open_orders
-        if covers(scope, order.symbol) and order.source != "flatten"
+        if covers(scope, order.symbol)
+        and order.source != "flatten"
+        and not (flatten and closes(course.now, order))
     )
     withdraw_orders(course, within, f"halted: {reason}", "halted")
+
+
+def closes(now: Snapshot, order: Order) -> bool:
+    """Return whether a live order closes a position at whatever price there is."""
+    against: bool = now.ledger.held(order.symbol) * order.quantity < 0
+    return against and order.status is Status.LIVE and order.limit_price is None
 
 
 def halt(course: Unfolding, command: Halt) -> Unavailable | None:
@@ -37,8 +61,15 @@ def halt(course: Unfolding, command: Halt) -> Unavailable | None:
                 f"scope {scope!r} is neither 'account' nor 'symbol:' and a symbol of the universe",
                 "say --scope account, or --scope symbol:KO",
             )
-    if scope not in course.now.halts:
-        stop_trading(course, scope, command.reason, Code.TRADING_HALTED, course.actor)
+    if lasting(course.now, scope) is None:
+        stop_trading(
+            course,
+            scope,
+            command.reason,
+            Code.TRADING_HALTED,
+            course.actor,
+            flatten=command.flatten,
+        )
     elif not command.flatten:
         course.skip("ALREADY_HALTED", f"{scope} is halted: {course.now.halts[scope].reason}")
     if command.flatten:
@@ -47,15 +78,37 @@ def halt(course: Unfolding, command: Halt) -> Unavailable | None:
 
 
 def flatten(course: Unfolding, scope: str) -> None:
-    """Close the scope's positions, less what working orders already close."""
+    """Close the scope's positions, less what working orders already close.
+
+    What an order in doubt, or asked back, may still close is not asked for twice: it is denied.
+    """
     for symbol, position in course.now.ledger.positions.items():
         if not position.quantity or not covers(scope, symbol):
             continue
-        buying, selling = course.now.working(symbol)
-        closing = selling if position.quantity > 0 else buying
+        stake = book_of(course.now).stake(symbol)
+        if position.quantity > 0:
+            closing, sure = stake.selling, stake.sure_selling
+        else:
+            closing, sure = stake.buying, stake.sure_buying
         left = max(abs(position.quantity) - closing, ZERO)
         if left:
             submit(course, symbol, -left.copy_sign(position.quantity), None, "flatten")
+        doubtful = min(closing - sure, abs(position.quantity))
+        if doubtful:
+            denial = Denial(
+                Code.DUPLICATE_ORDER,
+                symbol,
+                str(doubtful),
+                "0",
+                f"{doubtful:f} of the {abs(position.quantity):f} held may still be closed by "
+                "orders that are asked back or in doubt",
+                "when `tm orders --open` shows none of them: `tm halt --flatten` again",
+            )
+            quantity = -doubtful.copy_sign(position.quantity)
+            order_id = course.next_order_id()
+            course.note(
+                OrderDenied(order_id, course.rid, symbol, quantity, denial, course.moment.at)
+            )
 
 
 def resume(course: Unfolding, command: Resume) -> None:

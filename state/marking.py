@@ -3,7 +3,7 @@
 from state.command import CloseBars
 from state.denial import Code
 from state.event import BarsClosed, OrderStopped
-from state.halting import stop_trading
+from state.halting import lasting, stop_trading
 from state.instrument import ZERO, amount, ratio
 from state.order import Status
 from state.unfolding import Unfolding
@@ -48,7 +48,7 @@ def close_bars(course: Unfolding, command: CloseBars) -> None:
 def watch_losses(course: Unfolding) -> None:
     """Halt the account when the drawdown or the day's loss has reached its limit."""
     now = course.now
-    if now.start is None or now.halting() is not None:
+    if now.start is None or lasting(now) is not None:
         return
     limits = now.start.limits
     if now.drawdown >= limits.max_drawdown and now.drawdown > 0:

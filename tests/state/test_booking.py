@@ -1,0 +1,53 @@
+"""What is booked is so: cash within what the account is worth, differences as they are now."""
+
+from decimal import Decimal as D
+
+import pytest
+from msgspec.structs import replace
+
+from state.command import (
+    AcceptDifference,
+    Claim,
+    MoveCash,
+    RecordFill,
+    RecordReconciliation,
+    SubmitOrder,
+)
+from state.denial import Code
+from state.event import CommandRefused, Difference
+from state.instrument import LARGEST
+from state.order import request_id
+from tests.given import CLOSE, LIMITS, asked, funded, kinds, start, the, told
+
+ORDER = f"{request_id('key')}.0"
+
+
+def fill(quantity, execution="x1", order_id=ORDER):
+    return RecordFill(execution, order_id, "KO", D(quantity), D(50), D(0), CLOSE)
+
+
+class TestCash:
+    def test_what_a_short_brought_in_cannot_be_taken_out(self):
+        run = start(replace(LIMITS, allow_short=True, margin=True))
+        now = asked(funded(run=run), SubmitOrder("sell", "KO", D(1000))).now
+        now = told(told(now, Claim((ORDER,))).now, fill(-1000)).now
+        assert (now.ledger.cash, now.equity) == (D(150_000), D(100_000))
+        refusal = the(asked(now, MoveCash("withdraw", D(100_001)), key="w"), CommandRefused)
+        assert refusal.denial.code is Code.INSUFFICIENT_CASH
+        assert kinds(asked(now, MoveCash("withdraw", D(100_000)), key="w")) == ["CashMoved"]
+
+    @pytest.mark.parametrize("kind", ["deposit", "dividend"])
+    def test_more_than_the_journal_can_hold_is_refused(self, kind):
+        course = asked(funded(), MoveCash(kind, LARGEST))
+        assert the(course, CommandRefused).denial.code is Code.INVALID_QUANTITY
+        assert course.now.ledger == funded().ledger
+
+
+class TestAccepting:
+    def test_a_difference_that_is_no_longer_so_is_not_booked(self):
+        now = told(funded(), RecordReconciliation((Difference("KO", D(0), D(5)),))).now
+        now = told(now, fill(5, "late", "GONE.0")).now  # the execution that explains it
+        course = asked(now, AcceptDifference("adjustment", "who knows"), key="a")
+        assert the(course, CommandRefused).denial.code is Code.POSITIONS_CHANGED
+        assert course.now.ledger.held("KO") == D(5)
+        assert not course.now.reconciled
