@@ -39,10 +39,10 @@ class PlanState(StrEnum):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A stored plan. It binds to the positions and prices it was made from.
+    """A stored plan. It binds to the positions, orders and prices it was made from.
 
     `expires_at` is on the wall clock; `bars` is the count of closes it was made at: in replay the
-    plan dies when the next bar closes.
+    plan dies when the next bar closes. `on_order` is what open orders may still trade, signed.
     """
 
     plan_id: PlanId
@@ -57,5 +57,6 @@ class Plan(msgspec.Struct, frozen=True):
     lines: tuple[PlanLine, ...]
     denied: tuple[Denial, ...] = ()
     held: Mapping[Symbol, Decimal] = {}
+    on_order: Mapping[Symbol, Decimal] = {}
     state: PlanState = PlanState.OPEN
     by: str = ""

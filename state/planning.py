@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from decimal import Decimal
 from hashlib import blake2b
 
 import msgspec
 
+from state.binding import changed, holdings, on_order, stale
 from state.command import ApprovePlan, Cause, ExecutePlan, MakePlan, Rebalance, RejectPlan
 from state.denial import Code, Denial
 from state.duration import duration
@@ -17,7 +17,7 @@ from state.event import (
     PlanRejected,
     TurnoverExempted,
 )
-from state.instrument import ZERO, Symbol
+from state.instrument import Symbol
 from state.moment import Moment
 from state.order import request_id
 from state.plan import Plan, PlanId, PlanLine, PlanState
@@ -109,7 +109,8 @@ def written(
         cost=proposal.cost,
         lines=proposal.lines,
         denied=(*proposal.denied, *denied),
-        held={s: p.quantity for s, p in now.ledger.positions.items() if p.quantity},
+        held=holdings(now),
+        on_order=on_order(now),
     )
 
 
@@ -149,7 +150,7 @@ def judge_plan(course: Unfolding, command: ApprovePlan | RejectPlan) -> Unavaila
     plan = course.now.plans.get(command.plan_id)
     if plan is None:
         return unknown_plan(command.plan_id)
-    if refusal := stale(course, plan):
+    if refusal := stale(course.now, plan, course.moment):
         course.refuse(refusal)
     elif isinstance(command, ApprovePlan):
         course.note(PlanApproved(plan.plan_id, course.actor, course.moment.at))
@@ -168,39 +169,15 @@ def unknown_plan(plan_id: PlanId) -> Unavailable:
     )
 
 
-def stale(course: Unfolding, plan: Plan) -> Denial | None:
-    """Return why a plan can't be executed any more, or None while it can."""
-    now, moment = course.now, course.moment
-    anew = "make a new one with `tm plan`"
-    if plan.state is PlanState.EXECUTED:
-        return Denial(Code.PLAN_EXECUTED, plan.plan_id, message="the plan was executed", hint=anew)
-    if plan.state is PlanState.REJECTED:
-        return Denial(
-            Code.PLAN_REJECTED, plan.plan_id, message=f"{plan.by} rejected the plan", hint=anew
-        )
-    if moment.wall >= plan.expires_at or (now.replaying and now.bars != plan.bars):
-        return Denial(
-            Code.PLAN_EXPIRED,
-            plan.plan_id,
-            value=moment.wall.isoformat(),
-            limit=plan.expires_at.isoformat(),
-            message="the plan expired: a bar has closed since"
-            if moment.wall < plan.expires_at
-            else f"the plan expired at {plan.expires_at:%H:%M:%S} UTC",
-            hint=anew,
-        )
-    return None
-
-
 def execute_plan(course: Unfolding, command: ExecutePlan) -> Unavailable | None:
     """Submit exactly the orders of a plan, or refuse."""
     now = course.now
     plan = now.plans.get(command.plan_id)
     if plan is None:
         return unknown_plan(command.plan_id)
-    if not now.halts and (wait := starting(now)):
+    if not now.halting() and (wait := starting(now)):
         return wait
-    if refusal := stale(course, plan) or changed(now, plan) or halted(now):
+    if refusal := stale(course.now, plan, course.moment) or changed(now, plan) or halted(now):
         course.refuse(refusal)
         return None
     if command.require_approval and plan.state is not PlanState.APPROVED:
@@ -233,35 +210,6 @@ def executed(course: Unfolding, plan: Plan, denied: Sequence[Denial]) -> None:
     course.note(PlanExecuted(plan.plan_id, course.rid, course.moment.at))
     if len(denied) == len(plan.lines):
         course.refuse(denied[0])
-
-
-def changed(now: Snapshot, plan: Plan) -> Denial | None:
-    """Return why the book or the market is no longer what the plan was made for."""
-    held = {s: p.quantity for s, p in now.ledger.positions.items() if p.quantity}
-    for symbol in sorted({*held, *plan.held}):
-        was, is_now = plan.held.get(symbol, ZERO), held.get(symbol, ZERO)
-        if was != is_now:
-            return Denial(
-                Code.POSITIONS_CHANGED,
-                symbol,
-                str(is_now),
-                str(was),
-                f"the position is {is_now}, and was {was} when the plan was made",
-                "make a new one with `tm plan`",
-            )
-    tolerance = Decimal(str(now.start.execution.plan_tolerance)) if now.start else ZERO
-    for line in plan.lines:
-        price = now.price(line.symbol)
-        if price is None or abs(price - line.price) > tolerance * line.price:
-            return Denial(
-                Code.PRICES_MOVED,
-                line.symbol,
-                str(price),
-                str(line.price),
-                f"the price is {price}, more than {tolerance:%} from the plan's {line.price}",
-                "make a new one with `tm plan`, or raise execution.plan_tolerance",
-            )
-    return None
 
 
 def halted(now: Snapshot) -> Denial | None:
