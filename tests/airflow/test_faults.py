@@ -87,7 +87,8 @@ def test_the_daemon_is_down(hub, trading, unpaused):
 
 def test_there_is_no_session_left_to_trade_in(hub, trading, unpaused):
     """Skipped, as with a market that is closed; the report is made all the same."""
-    trading.replace("--env", "TM_REPLAY__END=2019-01-02")
+    trading.replace("--env", "TM_REPLAY__END=2019-01-03", "--env", "TM_REPLAY__PACE=20")
+    until(lambda: trading.ask("status")["data"]["feed"]["ended"], "the feed ends")
     run = hub.trigger(WAITING)
 
     assert hub.finished(WAITING, run) == "success"
