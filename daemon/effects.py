@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from daemon.halt_file import HaltFile, HaltNote
 from daemon.seams import Broker
 from daemon.sender import Sender
+from state.denial import Code
 from state.event import (
     CancelRequested,
     CashMoved,
@@ -41,9 +42,13 @@ class Effects:
                         self._broker.cancel(order)
                 case CashMoved(amount=amount, ref=ref) if ref:
                     self._broker.move_cash(ref, amount)
-                case Halted(scope="account", reason=reason, actor=actor, at=at):
+                case Halted(scope="account", reason=reason, code=code, actor=actor, at=at) if (
+                    code != Code.DISK_FULL  # lifted by itself, so what it lifts is no human's file
+                ):
                     self._note(HaltNote("account", reason, actor, at, now.seq))
-                case Resumed(scope=scope) if scope == self._halt_file.read().scope:
+                case Resumed(scope=scope, actor=actor) if (
+                    actor != "disk" and scope == self._halt_file.read().scope
+                ):
                     self._halt_file.remove()
                 case ShutdownRequested():
                     self._stop.set()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import msgspec
@@ -35,7 +35,8 @@ from state.command import (
     SubmitOrder,
 )
 from state.decider import decide
-from state.event import CancelRequested, CommandFinished, Event
+from state.denial import Code
+from state.event import CancelRequested, CommandFinished, Event, Halted
 from state.journal import JournalFull
 from state.moment import Moment
 from state.order import Rid
@@ -47,6 +48,7 @@ INBOX: Final = 1024  # client commands waiting; one more is told BUSY
 BATCH: Final = 256  # commands decided and committed together
 SNAPSHOT_EVERY: Final = 10_000  # events
 NOTHING: Final = RecordReconciliation(looked=True)
+PATIENCE: Final = 1.0  # seconds that a halt which submits orders waits for a close, at most
 SUBMITTING: Final = (ExecutePlan, MakePlan, Rebalance, SubmitOrder)
 URGENT: Final = (CancelOrders, Halt)  # still taken while the disk is full: they only cut risk
 
@@ -81,7 +83,7 @@ class Engine:
         unfinished: Sequence[StoredCommand] = (),
     ) -> None:
         self.snapshot, self.head = snapshot, head
-        self.disk_full = False
+        self.disk_full = full(snapshot)
         self.busy = False
         self.act: Act = lambda events, now: None
         self._store, self._clock, self._moment = store, clock, moment
@@ -102,6 +104,9 @@ class Engine:
         """
         if isinstance(command, SUBMITTING):
             await self._between_closes.wait()
+        elif isinstance(command, Halt) and command.flatten:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._between_closes.wait(), PATIENCE)
         if self._clients >= INBOX:
             return busy(cause, f"{self._clients} commands are waiting")
         self._clients += 1
@@ -123,9 +128,11 @@ class Engine:
         """Hold commands that submit orders back while a close is on its way.
 
         An order decided on the close before, when its session's bar has traded already, could only
-        expire. What cuts risk is never held.
+        expire. What cuts risk is never held, but a halt that flattens a little: its orders could
+        expire too. While the disk is full a close may take for ever, and orders are turned away.
         """
-        self._between_closes.clear()
+        if not self.disk_full:
+            self._between_closes.clear()
         try:
             yield
         finally:
@@ -150,8 +157,12 @@ class Engine:
     async def finished(self, rid: Rid) -> Reply:
         """Return a command's final reply, once the last of its orders is final."""
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(rid, []).append(future)
-        return await future
+        waiting = self._waiting.setdefault(rid, [])
+        waiting.append(future)
+        try:
+            return await future
+        finally:
+            waiting.remove(future)
 
     def moment(self) -> Moment:
         """Return the time by which a command would be decided now."""
@@ -197,7 +208,14 @@ class Engine:
             elif cause is not None and self.disk_full and not isinstance(command, URGENT):
                 answer = Answer(reply=disk_full_reply(cause, now))
             else:
-                decided = decide(now, command, self._moment(now), cause)
+                try:
+                    decided = decide(now, command, self._moment(now), cause)
+                except Exception as e:
+                    if cause is None or future is None:
+                        raise
+                    if not future.done():  # a client's command that can't be decided is its own
+                        future.set_exception(e)
+                    continue
                 if isinstance(decided, Unavailable):
                     reply = unavailable_reply(decided, cause, now) if cause else None
                     answer = Answer(reply=reply)
@@ -268,7 +286,8 @@ class Engine:
         up too, reports wait in memory: the broker keeps them as well.
         """
         log.critical("journal_full", extra={"detail": str(why)})
-        self._backlog = [m for m in messages if m[1] is None]
+        self._backlog = [m for m in messages if m[1] is None or isinstance(m[0], Halt)]
+        self._between_closes.set()
         if not self.disk_full:
             self.disk_full = True
             detail = f"the journal's disk is full: {why}"
@@ -280,14 +299,24 @@ class Engine:
             await self._clock.sleep(1.0)
 
     def _unjournaled(self, command: Command, cause: Cause) -> Reply:
-        """Answer a command while nothing can be written: orders can still be asked back."""
+        """Answer a command while nothing can be written: orders can still be asked back.
+
+        A halt is done as far as it can be, and waits in memory like a report to be written down.
+        """
         now = self.snapshot
         if not isinstance(command, CancelOrders | Halt):
             return disk_full_reply(cause, now)
         decided = decide(now, command, self._moment(now), cause)
         if isinstance(decided, Unavailable):
             return unavailable_reply(decided, cause, now)
-        asked = [event for event in decided.events if isinstance(event, CancelRequested)]
+        done = [event for event in decided.events if isinstance(event, CancelRequested | Halted)]
+        asked = [event for event in done if isinstance(event, CancelRequested)]
         log.critical("cancel_unjournaled", extra={"orders": [e.order_id for e in asked]})
-        self.act(asked, now)
+        self.act(done, replace(now, seq=0))  # the journal has none of it
         return unjournaled_reply(cause, now, asked)
+
+
+def full(now: Snapshot) -> bool:
+    """Return whether an earlier run left the account halted for want of disk space."""
+    halting = now.halting()
+    return halting is not None and halting.code == Code.DISK_FULL

@@ -65,14 +65,15 @@ def first_reply(now: Snapshot, cause: Cause, events: Sequence[Event]) -> Reply:
     for event in events:
         match event:
             case CommandRefused(_, no):
-                return replace(
-                    base, ok=False, status="refused", exit=Exit.REFUSED, error=fault(no)
-                )
+                return replace(base, ok=False, status="refused", exit=Exit.REFUSED, error=fault(no))
             case CommandSkipped(_, code, message):
                 note = Fault(code, message)
                 return replace(base, status="skipped", exit=Exit.NOTHING, error=note)
     if cause.rid in now.commands:
         return replace(base, status="accepted")
+    if lost := [e for e in events if isinstance(e, OrderDenied)]:  # what it did do stands
+        why = fault(lost[0].denial)
+        return replace(base, ok=False, status="partial", exit=Exit.PARTIAL, error=why)
     if cause.op == "reconcile" and now.differences:
         subjects = ", ".join(found.subject for found in now.differences)
         error = Fault(
@@ -192,7 +193,15 @@ def disk_full_reply(cause: Cause, now: Snapshot) -> Reply:
 
 
 def unjournaled_reply(cause: Cause, now: Snapshot, asked: Sequence[CancelRequested]) -> Reply:
-    """Return a reply to a cancel that was sent although it could not be written down."""
+    """Return a reply to a cancel or halt that was carried out and could not be written down.
+
+    A cancel is the broker's to remember. A halt is nobody's until it is written: that is pending.
+    """
+    if cause.op == "halt":
+        hint = "it is written down when there is room: free some space, ask again with the same key"
+        error = Fault("DISK_FULL", f"{DISK_FULL}: open orders were asked back all the same", hint)
+        pending = not_done(cause, now, "pending", Exit.PENDING, error)
+        return replace(pending, data={"asked_back": [event.order_id for event in asked]})
     return Reply(
         command=cause.op,
         ok=True,

@@ -15,6 +15,7 @@ from daemon.recovery import compare, look_for_differences
 from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Store
 from state.command import Cause, Halt, HaltForDisk
 from state.evidence import AuditFacts, JournalChecked
+from state.halting import lasting
 from state.integrity import verify
 from state.moment import Moment
 from state.order import Status, request_id
@@ -145,18 +146,23 @@ class Watch:
                 await self.compare_books()
 
     async def heed_halt_file(self) -> None:
-        """Journal a halt that was written to the file while nobody could be asked."""
+        """Journal a halt that was written to the file while nobody could be asked.
+
+        The file of one symbol's halt stops all orders, so it goes when the journal has the halt.
+        """
         if not self._halt_file.exists():
             return
         note, now = self._halt_file.read(), self._engine.snapshot
-        if "account" in now.halts or note.scope in now.halts:
-            return
-        if 0 < note.seq <= now.seq:  # resumed since, and killed before the file was gone
+        if not lasting(now, note.scope):
+            if 0 < note.seq <= now.seq:  # resumed since, and killed before the file was gone
+                self._halt_file.remove()
+                return
+            key = f"halt-file|{self._engine.head.seq}"
+            cause = Cause(request_id(key), key, "halt", note.actor, "halt-file")
+            await self._engine.tell(Halt(note.reason, note.scope), cause)
+        known = note.scope in self._engine.snapshot.halts
+        if known and note.scope != "account" and self._halt_file.read() == note:
             self._halt_file.remove()
-            return
-        key = f"halt-file|{self._engine.head.seq}"
-        cause = Cause(request_id(key), key, "halt", note.actor, "halt-file")
-        await self._engine.tell(Halt(note.reason, note.scope), cause)
 
     async def look_for_room(self) -> None:
         """Trade again once a full disk has room, by taking the ballast's space back first."""
