@@ -11,14 +11,14 @@ import msgspec
 from daemon.calendar import Calendar
 from daemon.engine import Engine
 from daemon.halt_file import HaltFile
-from daemon.recovery import compare, look_for_differences
+from daemon.recovery import TRIES, compare, look, look_for_differences
 from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Store
 from state.command import Cause, Halt, HaltForDisk
 from state.evidence import AuditFacts, JournalChecked
 from state.halting import lasting
 from state.integrity import verify
 from state.moment import Moment
-from state.order import Status, request_id
+from state.order import OrderId, Status, request_id
 from state.settings import Settings
 from state.snapshot import Snapshot
 from state.status import BrokerFacts, FeedFacts, JournalFacts, StatusFacts
@@ -76,18 +76,20 @@ class Watch:
         )
 
     async def audit_facts(self) -> AuditFacts:
-        """Find out what the shell can for an audit; what can't be found out is None."""
-        now, at = self._engine.snapshot, self._engine.moment().at
+        """Find out what the shell can for an audit; what can't be found out is None.
+
+        The broker is asked last: the snapshot it is to be compared with is the one on return.
+        """
+        written = self._engine.head.seq
+        checked = await self._store.read(verify)
         differences = orders = None
         unavailable = ""
         try:
             differences, _ = await look_for_differences(self._engine, self._broker)
-            book = await self._broker.book(now.closed_at)
-            orders = tuple(order.order_ref for order in book.orders if order.status == "open")
+            orders = await self._open_at_broker()
         except BrokerUnavailable as e:
             unavailable = str(e)
-        written = self._engine.head.seq
-        checked = await self._store.read(verify)
+        at = self._engine.moment().at
         return AuditFacts(
             at=at,
             due=self._calendar.last_open(at),
@@ -100,6 +102,18 @@ class Watch:
             disk_free=shutil.disk_usage(self._journal.parent).free,
             wal_bytes=size(self._journal.with_name(self._journal.name + "-wal")),
         )
+
+    async def _open_at_broker(self) -> tuple[str, ...]:
+        """Return the references of the orders open there, asking until none came or went meanwhile.
+
+        Raises BrokerUnavailable.
+        """
+        for _ in range(TRIES):
+            before = standing(self._engine.snapshot)
+            book = await look(self._engine, self._broker)
+            if standing(self._engine.snapshot) == before:
+                break
+        return tuple(order.order_ref for order in book.orders if order.status == "open")
 
     def feed_facts(self) -> FeedFacts:
         """Return what the shell knows of the feed."""
@@ -176,6 +190,11 @@ class Watch:
             await compare(self._engine, self._broker)
         except BrokerUnavailable as e:
             log.warning("reconcile_failed", extra={"detail": str(e)})
+
+
+def standing(now: Snapshot) -> dict[OrderId, Status]:
+    """Return where each open order is."""
+    return {order.order_id: order.status for order in now.open_orders}
 
 
 def size(file: Path) -> int:
