@@ -4,7 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final
+from itertools import chain
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -55,6 +56,13 @@ URGENT: Final = (CancelOrders, Halt)  # still taken while the disk is full: they
 log = logging.getLogger(__name__)
 
 
+class EngineEnded(Exception):
+    """The engine ended before it answered: only the journal can say what became of the command."""
+
+    def __init__(self) -> None:
+        super().__init__("the engine ended before it answered")
+
+
 class Answer(msgspec.Struct, frozen=True):
     """What became of a message: the events it caused, and a client's reply."""
 
@@ -96,11 +104,12 @@ class Engine:
         self._between_closes = asyncio.Event()
         self._between_closes.set()
         self._saved = snapshot.seq
+        self._ended = False
 
     async def ask(self, command: ClientCommand, cause: Cause) -> Reply:
         """Return the durable reply to a client's command; the same key gets the same reply.
 
-        Raises whatever ended the engine: then nobody knows, and the client must ask again.
+        Raises EngineEnded: then nobody knows, and the client must ask again.
         """
         if isinstance(command, SUBMITTING):
             await self._between_closes.wait()
@@ -139,7 +148,9 @@ class Engine:
             self._between_closes.set()
 
     async def tell(self, command: Report | ClientCommand, cause: Cause | None = None) -> Answer:
-        """Return what the daemon's own `command` caused, once it is durable."""
+        """Return what the daemon's own `command` caused, once it is durable; or EngineEnded."""
+        if self._ended:
+            raise EngineEnded
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._inbox.put_nowait((command, cause, future))
         return await future
@@ -185,14 +196,30 @@ class Engine:
 
     async def run(self) -> None:
         """Serve the inbox until cancelled; a failed commit ends it, and with it the daemon."""
-        while True:
-            messages = self._backlog or [await self._inbox.get()]
-            self._backlog = []
-            while len(messages) < BATCH and not self._inbox.empty():
-                messages.append(self._inbox.get_nowait())
-            self.busy = True
-            await self._commit(messages)
-            self.busy = False
+        messages: list[Message] = []
+        try:
+            while True:
+                messages = self._backlog or [await self._inbox.get()]
+                self._backlog = []
+                while len(messages) < BATCH and not self._inbox.empty():
+                    messages.append(self._inbox.get_nowait())
+                self.busy = True
+                await self._commit(messages)
+                self.busy = False
+        finally:
+            self._let_go(messages)
+
+    def _let_go(self, messages: Sequence[Message]) -> None:
+        """Keep nobody waiting for what the engine will not say any more."""
+        self._ended = True
+        messages = [*messages, *self._backlog]
+        while not self._inbox.empty():
+            messages.append(self._inbox.get_nowait())
+        asked = (future for _, _, future in messages if future is not None)
+        for future in chain[asyncio.Future[Any]](asked, *self._waiting.values()):
+            if not future.done():
+                future.set_exception(EngineEnded())
+                future.exception()  # seen: whoever sent a report may not wait for it
 
     async def _commit(self, messages: Sequence[Message]) -> None:
         """Decide `messages` in order, make what they cause durable, then answer and act."""

@@ -30,7 +30,7 @@ from control.protocol import (
     decode_reply,
 )
 from control.request import Request
-from daemon.engine import Engine
+from daemon.engine import Engine, EngineEnded
 from daemon.identity import cause_of, op_of
 from daemon.keeping import replayed
 from daemon.principal import Principal
@@ -83,10 +83,14 @@ class Handlers:
     async def handle(self, request: Request, principal: Principal) -> Reply:
         """Answer `request` on behalf of `principal`."""
         ask = request.ask
-        if isinstance(ask, ClientCommand | Reconcile):
-            reply = await self._command(request, ask, principal)
-        else:
-            reply = await self._question(ask, request)
+        try:
+            if isinstance(ask, ClientCommand | Reconcile):
+                reply = await self._command(request, ask, principal)
+            else:
+                reply = await self._question(ask, request)
+        except EngineEnded:
+            error = Fault("STOPPING", "the daemon is stopping", "ask again with the same key")
+            reply = Reply(op_of(ask), False, "pending", Exit.PENDING, error=error, key=request.key)
         return replace(reply, zone=self._zone)
 
     async def _question(self, ask: Question, request: Request) -> Reply:

@@ -182,8 +182,10 @@ class Life:
                 await trader.resume(partial(store.read, last_not_placed))
                 trading = tasks.create_task(self._trade(feed, trader, stop), name="trader")
                 log.info("ready", extra={"socket": self._socket, "seq": engine.head.seq})
-                await stop.wait()
-                handlers.end()
+                try:
+                    await stop.wait()
+                finally:
+                    handlers.end()
                 await ended(trading, rounds)  # while what is in flight is still answered
             await sender.flushed()
             await ended(sending)

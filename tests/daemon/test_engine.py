@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from control.protocol import Exit, decode_reply
 from daemon.clock import FakeClock
-from daemon.engine import INBOX, Engine
+from daemon.engine import INBOX, Engine, EngineEnded
 from daemon.store import open_inline
 from state.command import (
     CancelOrders,
@@ -222,10 +222,11 @@ async def test_a_commit_in_doubt_answers_nobody_and_ends_the_engine(tmp_path):
         asked = asyncio.create_task(one.ask(MoveCash("deposit", D(1)), cause("cash")))
         await asyncio.wait([running])
         assert isinstance(running.exception(), CommitInDoubt)
-        assert not asked.done()
+        for nobody_knows in (asked, one.ask(MoveCash("deposit", D(1)), cause("cash"))):
+            with pytest.raises(EngineEnded):
+                await nobody_knows
     finally:
         GhostCommit.armed = False
-        asked.cancel()
     assert one.snapshot.ledger.cash == 0  # nothing believed
     store, snapshot, _ = open_inline(tmp_path / "j.db")
     assert snapshot.ledger.cash == 1  # and yet it was durable: the next start knows
