@@ -36,7 +36,7 @@ from daemon.keeping import replayed
 from daemon.principal import Principal
 from daemon.questions import orders_and_keys, report_from
 from daemon.recovery import look_for_differences
-from daemon.replies import SAME_KEY, builtin
+from daemon.replies import SAME_KEY, builtin, fault
 from daemon.seams import Broker, BrokerUnavailable, Clock, Store
 from daemon.watch import Watch
 from state import answers
@@ -46,7 +46,7 @@ from state.history import fills, recorded
 from state.integrity import verify
 from state.order import request_id
 from state.period import Period, UnknownPeriod
-from state.planning import drafted, not_ready, unknown_symbols
+from state.planning import drafted, not_ready, unknown_symbols, why_nothing
 from state.record import StoredCommand
 from state.status import status
 
@@ -177,7 +177,10 @@ class Handlers:
         reply = self._say("rebalance", builtin(answers.plan(plan)) | {"dry_run": True})
         if plan.lines:
             return replace(reply, status="planned")
-        note = Fault("AT_TARGET", "every position is within its band of its target")
+        if plan.denied:
+            error = fault(plan.denied[0])
+            return replace(reply, ok=False, status="refused", exit=Exit.REFUSED, error=error)
+        note = Fault(*why_nothing(plan.unmet))
         return replace(reply, status="skipped", exit=Exit.NOTHING, error=note)
 
     async def _report(self, ask: protocol.Report) -> Reply:

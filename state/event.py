@@ -67,7 +67,7 @@ class CommandRefused(msgspec.Struct, frozen=True, tag="command_refused"):
 
 
 class CommandSkipped(msgspec.Struct, frozen=True, tag="command_skipped"):
-    """There was nothing to do; `code` says why (AT_TARGET, FEED_ENDED, MARKET_CLOSED)."""
+    """There was nothing to do; `code` says why (AT_TARGET, NO_ROOM, FEED_ENDED, MARKET_CLOSED)."""
 
     rid: Rid
     code: str

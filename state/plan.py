@@ -42,7 +42,8 @@ class Plan(msgspec.Struct, frozen=True):
     """A stored plan. It binds to the positions, orders and prices it was made from.
 
     `expires_at` is on the wall clock; `bars` is the count of closes it was made at: in replay the
-    plan dies when the next bar closes. `on_order` is what open orders may still trade, signed.
+    plan dies when the next bar closes. `on_order` is what open orders may still trade, signed;
+    `unmet` are symbols off their targets that there was no room to trade at all.
     """
 
     plan_id: PlanId
@@ -56,6 +57,7 @@ class Plan(msgspec.Struct, frozen=True):
     cost: Decimal
     lines: tuple[PlanLine, ...]
     denied: tuple[Denial, ...] = ()
+    unmet: tuple[Symbol, ...] = ()
     held: Mapping[Symbol, Decimal] = {}
     on_order: Mapping[Symbol, Decimal] = {}
     state: PlanState = PlanState.OPEN

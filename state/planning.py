@@ -109,6 +109,7 @@ def written(
         cost=proposal.cost,
         lines=proposal.lines,
         denied=(*proposal.denied, *denied),
+        unmet=proposal.unmet,
         held=holdings(now),
         on_order=on_order(now),
     )
@@ -197,12 +198,27 @@ def carry_out(course: Unfolding, plan: Plan) -> None:
     if plan.lines:
         executed(course, plan, submit_lines(course, plan.lines))
     else:
-        at_target(course)
+        no_lines(course, plan)
 
 
-def at_target(course: Unfolding) -> None:
-    """Skip the command: there is nothing to trade."""
-    course.skip("AT_TARGET", "every position is within its band of its target")
+def no_lines(course: Unfolding, planned: Plan | Proposal) -> None:
+    """End a command that has nothing to trade: because all is well, or because nothing can be."""
+    if planned.denied:
+        course.refuse(planned.denied[0])
+    else:
+        course.skip(*why_nothing(planned.unmet))
+
+
+def why_nothing(unmet: Sequence[Symbol]) -> tuple[str, str]:
+    """Return the code and the words for a plan without a line; `unmet` as in `Proposal`."""
+    if not unmet:
+        return "AT_TARGET", "every position is within its band of its target"
+    names = ", ".join(unmet)
+    return (
+        "NO_ROOM",
+        f"off target are {names}, and the limits, the day's turnover or the cash leave no room "
+        "to trade them: see `tm audit`",
+    )
 
 
 def executed(course: Unfolding, plan: Plan, denied: Sequence[Denial]) -> None:
@@ -239,7 +255,7 @@ def rebalance(course: Unfolding, command: Rebalance) -> Unavailable | None:
         return None
     proposal = to_target(now, command.only)
     if not proposal.lines:
-        at_target(course)
+        no_lines(course, proposal)
         return None
     denied = submit_lines(course, proposal.lines)
     plan = written(now, course.moment, course.rid, proposal, denied)

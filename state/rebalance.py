@@ -38,12 +38,14 @@ from state.snapshot import Snapshot
 class Proposal(msgspec.Struct, frozen=True):
     """What a rebalance would do. `turnover` is a fraction of equity; money in base currency.
 
-    `denied` are the symbols that could not be planned at all, and why. `exempt` says that the plan
+    `denied` are the symbols that could not be planned at all, and why; `unmet` those off their
+    targets that limits, turnover or cash leave no room to trade at all. `exempt` says that the plan
     is the first investment of an empty book and needs its one exemption from `max_day_turnover`.
     """
 
     lines: tuple[PlanLine, ...] = ()
     denied: tuple[Denial, ...] = ()
+    unmet: tuple[Symbol, ...] = ()
     equity: Decimal = ZERO
     turnover: float = 0.0
     cost: Decimal = ZERO
@@ -134,15 +136,18 @@ def propose(
     if only:
         aims = {symbol: goal for symbol, goal in aims.items() if symbol in only}
         denied = tuple(denial for denial in denied if denial.subject in only)
-    wanted = [per_order(trade, limits) for trade in drifted(book, aims, execution, limits)]
+    apart = drifted(book, aims, execution, limits)
+    wanted = [per_order(trade, limits) for trade in apart]
     wanted, exempt = within_day(now, wanted, limits)
     wanted = [trade for trade in wanted if trade.quantity and worthwhile(trade, execution)]
     trades = affordable(book, wanted, execution, limits)
     ordered = sorted(trades, key=lambda trade: (trade.quantity > 0, -trade.worth, trade.symbol))
     planned = tuple(line(book, trade) for trade in ordered)
+    made = {trade.symbol for trade in trades}
     return Proposal(
         lines=planned,
         denied=denied,
+        unmet=tuple(trade.symbol for trade in apart if trade.symbol not in made),
         equity=book.equity,
         turnover=ratio(sum((each.notional for each in planned), ZERO), book.equity),
         cost=sum((each.cost for each in planned), ZERO),
