@@ -74,10 +74,10 @@ class Life:
                 "is not part of this version; use 'replay' and 'paper'"
             )
         self._strategy = load(chosen.strategy.name, chosen.strategy.parameters)
+        self._table = replay_table(chosen)
         known = kept(state / CALENDAR, chosen.universe.calendar)
         self._calendar = known or open_calendar(chosen.universe.calendar)
         self._calendar_is_new = known is None
-        self._table = replay_table(chosen)
 
     def described(self) -> str:
         """Return in a line what would run."""

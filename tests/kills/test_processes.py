@@ -1,6 +1,7 @@
 """How a real `tmd` ends, and what it says, when something is in its way."""
 
 import os
+import shutil
 import sqlite3
 import time
 from decimal import Decimal as D
@@ -156,15 +157,17 @@ def flipped(tmd, text, file="journal.db"):
     path.write_bytes(written)
 
 
-class TestAnUnfitJournal:
-    @pytest.fixture
-    def used(self, tmd):
-        """A journal with some records, closed cleanly."""
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory):
+    """A state with some records, closed cleanly."""
+    with Tmd(tmp_path_factory.mktemp("pristine") / "d", pace=0.001) as tmd:
         tmd.start().ready()
         assert tmd.ask(Halt("because of the flood"), key="h").ok
         assert tmd.stop() == 0
-        return tmd
+        yield tmd.state
 
+
+class TestAnUnfitJournal:
     @pytest.mark.parametrize(
         ("harm", "words"),
         [
@@ -181,11 +184,12 @@ class TestAnUnfitJournal:
             ),
         ],
     )
-    def test_is_left_as_it_is_for_a_human(self, used, harm, words):
-        harm(used)
-        files = [used.state / "journal.db", used.state / "paper.db"]
+    def test_is_left_as_it_is_for_a_human(self, tmd, pristine, harm, words):
+        shutil.copytree(pristine, tmd.state)
+        harm(tmd)
+        files = [tmd.state / "journal.db", tmd.state / "paper.db"]
         before = [file.read_bytes() for file in files]
-        code, said = refused(used)
+        code, said = refused(tmd)
         assert code == JOURNAL_UNFIT, said
         assert words in said
         assert "Traceback" not in said
