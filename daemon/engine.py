@@ -7,37 +7,29 @@ from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import Any, Final
 
-import msgspec
 from msgspec.structs import replace
 
-from control.protocol import Reply, decode_reply, encode
-from daemon.keeping import replayed, row, touched
+from control.protocol import Reply, decode_reply
+from daemon.keeping import finalised, replayed, row, touched, unjournaled, without_disk
+from daemon.message import SUBMITTING, URGENT, Act, Answer, EngineEnded, Message
 from daemon.replies import (
     busy,
     disk_full_reply,
-    final_reply,
     first_reply,
     unavailable_reply,
-    unjournaled_reply,
 )
 from daemon.seams import Clock, Store
 from state.command import (
-    CancelOrders,
     Cause,
     ClientCommand,
     Command,
-    ExecutePlan,
     Halt,
     HaltForDisk,
-    MakePlan,
-    Rebalance,
     RecordReconciliation,
     Report,
-    SubmitOrder,
 )
 from state.decider import decide
-from state.denial import Code
-from state.event import CancelRequested, CommandFinished, Event, Halted
+from state.event import CommandFinished, Event
 from state.journal import JournalFull
 from state.moment import Moment
 from state.order import Rid
@@ -50,28 +42,8 @@ BATCH: Final = 256  # commands decided and committed together
 SNAPSHOT_EVERY: Final = 10_000  # events
 NOTHING: Final = RecordReconciliation(looked=True)
 PATIENCE: Final = 1.0  # seconds that a halt which submits orders waits for a close, at most
-SUBMITTING: Final = (ExecutePlan, MakePlan, Rebalance, SubmitOrder)
-URGENT: Final = (CancelOrders, Halt)  # still taken while the disk is full: they only cut risk
 
 log = logging.getLogger(__name__)
-
-
-class EngineEnded(Exception):
-    """The engine ended before it answered: only the journal can say what became of the command."""
-
-    def __init__(self) -> None:
-        super().__init__("the engine ended before it answered")
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What became of a message: the events it caused, and a client's reply."""
-
-    events: tuple[Event, ...] = ()
-    reply: Reply | None = None
-
-
-Act = Callable[[Sequence[Event], Snapshot], None]
-Message = tuple[Command, Cause | None, "asyncio.Future[Answer] | None"]
 
 
 class Engine:
@@ -91,7 +63,7 @@ class Engine:
         unfinished: Sequence[StoredCommand] = (),
     ) -> None:
         self.snapshot, self.head = snapshot, head
-        self.disk_full = full(snapshot)
+        self.disk_full = without_disk(snapshot)
         self.busy = False
         self.act: Act = lambda events, now: None
         self._store, self._clock, self._moment = store, clock, moment
@@ -165,15 +137,13 @@ class Engine:
         self._inbox.put_nowait((command, None, future))
         return future
 
-    async def finished(self, rid: Rid) -> Reply:
-        """Return a command's final reply, once the last of its orders is final."""
+    def finished(self, rid: Rid) -> "asyncio.Future[Reply]":
+        """Return the final reply to come of a command `in_flight`; who awaits it may be late."""
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(rid, [])
         waiting.append(future)
-        try:
-            return await future
-        finally:
-            waiting.remove(future)
+        future.add_done_callback(waiting.remove)
+        return future
 
     def moment(self) -> Moment:
         """Return the time by which a command would be decided now."""
@@ -257,8 +227,10 @@ class Engine:
                         )
                         answer = Answer(tuple(decided.events), reply)
                     for event in decided.events:
-                        if isinstance(event, CommandFinished):
-                            self._finalise(event, rows)
+                        if isinstance(event, CommandFinished) and (
+                            mine := rows.get(event.rid) or self._unfinished.get(event.rid)
+                        ):
+                            rows[event.rid] = finalised(mine, event)
             if future is not None:
                 answers.append((future, answer))
         if events:
@@ -283,13 +255,6 @@ class Engine:
         if events:
             async with self._committed:
                 self._committed.notify_all()
-
-    def _finalise(self, finished: CommandFinished, rows: dict[Rid, StoredCommand]) -> None:
-        """Rewrite the stored reply of a command that is over: from now on it never changes."""
-        known = rows.get(finished.rid) or self._unfinished.get(finished.rid)
-        if known is not None:
-            reply = final_reply(known, finished)
-            rows[finished.rid] = replace(known, reply=encode(reply), final=True)
 
     def _believe(
         self, now: Snapshot, events: Sequence[Event], rows: Mapping[Rid, StoredCommand]
@@ -326,24 +291,8 @@ class Engine:
             await self._clock.sleep(1.0)
 
     def _unjournaled(self, command: Command, cause: Cause) -> Reply:
-        """Answer a command while nothing can be written: orders can still be asked back.
-
-        A halt is done as far as it can be, and waits in memory like a report to be written down.
-        """
-        now = self.snapshot
-        if not isinstance(command, CancelOrders | Halt):
-            return disk_full_reply(cause, now)
-        decided = decide(now, command, self._moment(now), cause)
-        if isinstance(decided, Unavailable):
-            return unavailable_reply(decided, cause, now)
-        done = [event for event in decided.events if isinstance(event, CancelRequested | Halted)]
-        asked = [event for event in done if isinstance(event, CancelRequested)]
-        log.critical("cancel_unjournaled", extra={"orders": [e.order_id for e in asked]})
-        self.act(done, replace(now, seq=0))  # the journal has none of it
-        return unjournaled_reply(cause, now, asked)
-
-
-def full(now: Snapshot) -> bool:
-    """Return whether an earlier run left the account halted for want of disk space."""
-    halting = now.halting()
-    return halting is not None and halting.code == Code.DISK_FULL
+        """Answer a command while nothing can be written: what cuts risk is done all the same."""
+        reply, done = unjournaled(self.snapshot, command, cause, self._moment(self.snapshot))
+        log.critical("disk_full", extra={"op": cause.op, "done": len(done)})
+        self.act(done, replace(self.snapshot, seq=0))  # the journal has none of it
+        return reply

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping
-from datetime import date, timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
 from typing import Any, Final, TypeVar, assert_never
 
 from msgspec.structs import replace
@@ -30,13 +30,14 @@ from control.protocol import (
     decode_reply,
 )
 from control.request import Request
-from daemon.engine import Engine, EngineEnded
+from daemon.engine import Engine
 from daemon.identity import cause_of, op_of
 from daemon.keeping import replayed
+from daemon.message import EngineEnded
 from daemon.principal import Principal
 from daemon.questions import orders_and_keys, report_from
 from daemon.recovery import look_for_differences
-from daemon.replies import SAME_KEY, builtin, fault
+from daemon.replies import SAME_KEY, builtin, fault, too_late
 from daemon.seams import Broker, BrokerUnavailable, Clock, Store
 from daemon.watch import Watch
 from state import answers
@@ -236,30 +237,13 @@ class Handlers:
             error = Fault("NO_KEY", "a command needs an idempotency key", "say --key KEY")
             return Reply(op_of(ask), False, "invalid", Exit.INVALID, error=error)
         cause = cause_of(ask, request.key, principal)
-        if (late := self._too_late(request)) is not None:
+        if (late := too_late(request, self._clock.wall())) is not None:
             known = await self._stored(cause.rid)
             return replayed(known, cause) if known else late
         if isinstance(ask, Reconcile):
             return await self._reconcile(cause)
         reply = await self._engine.ask(ask, cause)
         return await self._until_final(reply, request.wait)
-
-    def _too_late(self, request: Request) -> Reply | None:
-        """Return a refusal to a run that starts too long after it was meant to."""
-        if request.scheduled_for is None or request.max_lateness is None:
-            return None
-        late = self._clock.wall() - request.scheduled_for
-        if late <= timedelta(seconds=request.max_lateness):
-            return None
-        error = Fault(
-            "TOO_LATE",
-            f"the run was scheduled for {request.scheduled_for.isoformat()}, {late} ago, "
-            f"and may be at most {request.max_lateness:g} s late",
-            "nothing was done; the next scheduled run decides anew",
-        )
-        return Reply(
-            op_of(request.ask), True, "skipped", Exit.NOTHING, error=error, key=request.key
-        )
 
     async def _reconcile(self, cause: Cause) -> Reply:
         """Compare the books with the broker's, and journal the outcome under the client's key."""
@@ -298,7 +282,7 @@ class Handlers:
             error = Fault("STOPPING", why, "ask again with the same key")
         return replace(reply, ok=False, status="pending", exit=Exit.PENDING, error=error)
 
-    async def _within(self, happening: Coroutine[Any, Any, T], seconds: float) -> "T | None":
+    async def _within(self, happening: Awaitable[T], seconds: float) -> "T | None":
         """Return what happens in time, else None; when the daemon ends no time is left."""
         waiting = asyncio.ensure_future(happening)
         ending = asyncio.ensure_future(self._ending.wait())

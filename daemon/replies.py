@@ -1,12 +1,15 @@
 """What a client is told of its command: made once, stored with the events, the same for ever."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
 
 from control.protocol import Exit, Fault, Reply, decode_reply
+from control.request import Request
+from daemon.identity import op_of
 from state.answers import denial, order, plain, plan
 from state.command import Cause
 from state.denial import Denial
@@ -224,3 +227,19 @@ def conflict(known: StoredCommand, cause: Cause) -> Reply:
         "a key means one command for ever: use a new one",
     )
     return not_done(cause, None, "conflict", Exit.CONFLICT, error)
+
+
+def too_late(request: Request, wall: datetime) -> Reply | None:
+    """Return a refusal to a run that starts too long after it was meant to."""
+    if request.scheduled_for is None or request.max_lateness is None:
+        return None
+    late = wall - request.scheduled_for
+    if late <= timedelta(seconds=request.max_lateness):
+        return None
+    error = Fault(
+        "TOO_LATE",
+        f"the run was scheduled for {request.scheduled_for.isoformat()}, {late} ago, "
+        f"and may be at most {request.max_lateness:g} s late",
+        "nothing was done; the next scheduled run decides anew",
+    )
+    return Reply(op_of(request.ask), True, "skipped", Exit.NOTHING, error=error, key=request.key)

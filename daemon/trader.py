@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.engine import Answer, Engine
+from daemon.engine import Engine
+from daemon.message import Answer
 from daemon.seams import Broker
 from daemon.sender import Sender
 from state.command import Cause, CloseBars, Rebalance

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from control.protocol import Exit, decode_reply
 from daemon.clock import FakeClock
-from daemon.engine import INBOX, Engine, EngineEnded
+from daemon.engine import INBOX, Engine
+from daemon.message import EngineEnded
 from daemon.store import open_inline
 from state.command import (
     CancelOrders,
@@ -123,7 +124,7 @@ async def test_the_reply_is_rewritten_once_when_the_last_order_is_final(tmp_path
     async with engine(tmp_path / "j.db") as one:
         await one.ask(BUY, cause("order"))
         assert one.in_flight(request_id("key"))
-        waiting = asyncio.create_task(one.finished(request_id("key")))
+        waiting = asyncio.ensure_future(one.finished(request_id("key")))
         await one.tell(Claim((ORDER,)))
         one.report(fill(100))
         final = await waiting
@@ -299,3 +300,12 @@ async def test_settled_returns_once_everything_sent_is_durable(tmp_path, count):
         await one.settled()
         assert one.head.seq == before + count
         assert not one.busy
+
+
+async def test_who_waits_for_a_reply_is_told_however_late_it_gets_its_turn(tmp_path):
+    async with engine(tmp_path / "j.db") as one:
+        await one.ask(BUY, cause("order"))
+        await one.tell(Claim((ORDER,)))
+        one.report(fill(100))  # the engine's turn is before the one who waits
+        waiting = one.finished(request_id("key"))
+        assert (await asyncio.wait_for(waiting, 5)).status == "completed"
