@@ -44,6 +44,7 @@ from strategies.sizing import targets
 CALENDAR: Final = "calendar"
 JOURNAL: Final = "journal.db"
 PAPER_BOOK: Final = "paper.db"
+DRAIN: Final = 5.0  # seconds that what is under way may take to become durable at the end
 SETTLE: Final = 0.0  # the paper broker reads its book after all that was sent: nothing is under way
 
 log = logging.getLogger(__name__)
@@ -187,10 +188,14 @@ class Life:
                 finally:
                     handlers.end()
                 await ended(trading, rounds)  # while what is in flight is still answered
-            await sender.flushed()
-            await ended(sending)
-            await engine.settled()
-            await ended(writer)
+            try:
+                async with asyncio.timeout(DRAIN):
+                    await sender.flushed()
+                    await ended(sending)
+                    await engine.settled()
+            except TimeoutError:  # a full disk: what is lost here, the broker says again
+                log.critical("stopped_undrained", extra={"detail": f"not done in {DRAIN:g} s"})
+            await ended(sending, writer)
         log.info("stopped", extra={"seq": engine.head.seq})
 
     async def _trade(self, feed: ReplayFeed, trader: Trader, stop: asyncio.Event) -> None:

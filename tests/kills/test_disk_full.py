@@ -129,3 +129,20 @@ def test_a_halt_that_somebody_else_made_stays_when_there_is_room_again(tmd):
     assert tmd.ask(Resume("over", "ann"), key="r").ok
     assert tmd.stop() == 0
     assert faults(tmd) == []
+
+
+def test_it_stops_although_nothing_can_be_written(tmd):
+    filled(tmd)
+    assert tmd.ask(PG, key="pg").error.code == "DISK_FULL"
+    tmd.until(lambda: tmd.data()["halted"])
+    filled(tmd)
+    told = tmd.said().count("journal_full")
+    assert tmd.ask(CancelOrders(), key="c").exit in {Exit.DONE, Exit.NOTHING}
+    assert tmd.ask(Halt("drill"), key="h").exit in {Exit.DONE, Exit.PENDING}
+    tmd.until(lambda: tmd.said().count("journal_full") > told)  # what waits for room is in memory
+    assert tmd.stop(20) == 0
+    emptied(tmd)
+    tmd.start().ready()
+    assert tmd.data()["halted"]["code"] == "TRADING_HALTED"  # by the halt file, empty or not
+    assert tmd.ask(Resume("over", "ann"), key="r").ok
+    assert faults(tmd) == []
