@@ -14,15 +14,15 @@ class Forked:
         self.pid = 0
 
     async def __aenter__(self):
-        self._log = self._tmd.log.open("ab")
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.kills.forking"),
-            *(self._tmd.file, self._tmd.state, self._tmd.socket),
-            env=self._tmd.environment | {"PYTHONPATH": str(ROOT)},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=self._log,
-        )
+        with self._tmd.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.kills.forking"),
+                *(self._tmd.file, self._tmd.state, self._tmd.socket),
+                env=self._tmd.environment | {"PYTHONPATH": str(ROOT)},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
         return self
 
     async def __aexit__(self, failed, *_):
@@ -30,7 +30,6 @@ class Forked:
             self._process.kill()  # its child goes with it
         self._process.stdin.close()
         await self._process.wait()
-        self._log.close()
 
     async def begin(self):
         """Start a life."""

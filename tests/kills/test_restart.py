@@ -124,9 +124,9 @@ def test_halts_budgets_open_orders_and_plans_survive(tmp_path, how):
         for n, (symbol, size) in enumerate([("KO", 10), ("PG", 20), ("WMT", 30)]):
             assert tmd.ask(SubmitOrder("buy", symbol, D(size)), key=f"o{n}").ok
         assert tmd.ask(MoveCash("deposit", D("12.34")), key="m").ok
-        plan = tmd.ask(MakePlan(only=("AAPL",)), key="p").data["plan_id"]
         assert tmd.ask(Halt("drill", scope="symbol:PG"), key="h").ok
         tmd.until(lambda: len(tmd.data(Orders(open_only=True))["orders"]) == 2)
+        plan = tmd.ask(MakePlan(only=("AAPL",)), key="p").data["plan_id"]
         status, orders, books = tmd.data(), tmd.data(Orders()), tmd.books()
 
         tmd.process.send_signal(how)
