@@ -32,7 +32,8 @@ def halt(
 
     Example: tm halt --reason "prices look wrong"
 
-    Exit codes: 0 halted, 3 cannot reach the daemon (--offline still works), 10 orders not final.
+    Exit codes: 0 halted, 3 cannot reach the daemon (--offline still works), 10 not final or not yet
+    written, 11 halted but not all flattened.
     """
     now = session(context)
     if not offline:
