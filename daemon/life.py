@@ -24,7 +24,7 @@ from daemon.feeds.replay import ReplayFeed, replay_table
 from daemon.halt_file import HaltFile
 from daemon.handlers import Handlers
 from daemon.lock import held
-from daemon.recovery import recover
+from daemon.recovery import recover, tell_again
 from daemon.seams import Broker, Clock, Listener, Store
 from daemon.sender import Sender
 from daemon.server import control_socket
@@ -36,7 +36,7 @@ from state.configuration import Effective, fingerprint, shown
 from state.event import (
     Start,
 )
-from state.history import last_not_placed, unfinished, untold
+from state.history import last_not_placed, unfinished
 from state.instrument import Symbol
 from strategies.plugin import load
 from strategies.sizing import targets
@@ -168,6 +168,7 @@ class Life:
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(engine.run(), name="engine")
             await engine.tell(RecordStart(self._start()))
+            await tell_again(store, broker)
             async with control_socket(
                 self._socket,
                 handlers.handle,
@@ -176,8 +177,7 @@ class Life:
                 frame_timeout=control.frame_timeout,
             ):
                 sending = tasks.create_task(sender.run(), name="sender")
-                moves = await store.read(untold)
-                sender.open(await recover(engine, broker, self._clock, SETTLE, moves))
+                sender.open(await recover(engine, broker, self._clock, SETTLE))
                 await watch.heed_halt_file()
                 rounds = tasks.create_task(watch.run(), name="watch")
                 await trader.resume(partial(store.read, last_not_placed))

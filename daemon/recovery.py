@@ -1,16 +1,17 @@
 """Start, reconnect and the every-minute check are one path: ask the broker, book, compare."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from itertools import accumulate
 from typing import Final
 
 from daemon.engine import Engine
-from daemon.seams import Broker, BrokerBook, BrokerOrder, BrokerUnavailable, Clock
+from daemon.seams import Broker, BrokerBook, BrokerOrder, BrokerUnavailable, Clock, Store
 from state.command import RecordReconciliation, RecordStatus, ReportKind
 from state.event import Difference
+from state.history import untold
 from state.instrument import ZERO
 from state.order import IN_DOUBT, Order, OrderId, Status
 from state.snapshot import Snapshot
@@ -28,18 +29,19 @@ KINDS: Final = {
 log = logging.getLogger(__name__)
 
 
-async def recover(
-    engine: Engine, broker: Broker, clock: Clock, settle: float, moves: Mapping[str, Decimal]
-) -> int:
+async def tell_again(store: Store, broker: Broker) -> None:
+    """Tell the broker of all cash it may not have heard of; before anybody compares the books."""
+    for ref, signed in (await store.read(untold)).items():
+        broker.move_cash(ref, signed)  # the same movement twice is once
+
+
+async def recover(engine: Engine, broker: Broker, clock: Clock, settle: float) -> int:
     """Compare everything before anything is sent; return where fresh broker order ids begin.
 
-    `settle` seconds must exceed the longest time a byte already written can take to arrive.
-    `moves` is the cash that the broker may not have been told of. Raises BrokerUnavailable when
-    the broker does not answer: that is never read as "flat".
+    `settle` seconds must exceed the longest time a byte already written can take to arrive. Raises
+    BrokerUnavailable when the broker does not answer: that is never read as "flat".
     """
     await engine.tell(RecordReconciliation(started=True))
-    for ref, signed in moves.items():
-        broker.move_cash(ref, signed)  # the same movement twice is once
     await resolve(engine, broker, clock, settle)
     for order in engine.snapshot.open_orders:
         if order.status is Status.PENDING_CANCEL:

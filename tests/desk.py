@@ -23,14 +23,14 @@ from daemon.engine import Engine
 from daemon.halt_file import HaltFile
 from daemon.handlers import Handlers
 from daemon.principal import Principal
-from daemon.recovery import recover
+from daemon.recovery import recover, tell_again
 from daemon.sender import Sender
 from daemon.store import open_inline
 from daemon.trader import Closes, Trader
 from daemon.watch import Times, Watch
 from state.command import RecordStart
 from state.configuration import decode, shown
-from state.history import unfinished, untold
+from state.history import unfinished
 from state.quote import Bar, Close
 from tests.given import start
 
@@ -178,9 +178,9 @@ async def desk(
     try:
         run = start(settings.risk, settings.execution)
         await engine.tell(RecordStart(run))
+        await tell_again(store, broker)
         if opened:
-            moves = await store.read(untold)
-            sender.open(await recover(engine, broker, clock, 0.0, moves))
+            sender.open(await recover(engine, broker, clock, 0.0))
         yield Desk(locals())
     finally:
         for task in tasks:

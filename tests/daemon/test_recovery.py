@@ -5,6 +5,7 @@ from decimal import Decimal as D
 
 import pytest
 
+from control.protocol import Reconcile
 from daemon.recovery import compare, recover
 from daemon.seams import BrokerOrder, BrokerUnavailable
 from state.command import CancelOrders, Claim, Halt, MoveCash, Resume, SubmitOrder
@@ -110,7 +111,7 @@ async def test_no_answer_is_not_flat(tmp_path):
     async with desk(tmp_path) as one:
         one.broker.connected = False
         with pytest.raises(BrokerUnavailable):
-            await recover(one.engine, one.broker, one.clock, 0.0, {})
+            await recover(one.engine, one.broker, one.clock, 0.0)
         assert not one.now.reconciled
 
 
@@ -155,6 +156,16 @@ async def test_every_deposit_the_broker_never_heard_of_is_made_again(tmp_path):
     async with desk(tmp_path) as again:
         assert again.now.reconciled
         assert (await again.broker.book(None)).cash == D(100_300)
+
+
+async def test_a_client_who_compares_before_the_start_has_done_so_finds_no_difference(tmp_path):
+    async with desk(tmp_path) as one:
+        one.engine.act = lambda events, now: None
+        await one.say(MoveCash("deposit", D(7)), key="m")
+    async with desk(tmp_path, opened=False) as again:
+        reply = await again.say(Reconcile(), key="r")
+        assert reply.ok, reply
+        assert again.now.halting() is None
 
 
 async def test_what_agreed_before_an_earlier_start_is_not_told_again(tmp_path):
