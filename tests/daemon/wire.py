@@ -25,9 +25,13 @@ class Wire:
     def __init__(self, path: str, timeout: float = 10.0, *, greet: bool = True) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
-        self.socket.connect(path)
-        if greet:
-            assert self.greet().error is None
+        try:
+            self.socket.connect(path)
+            if greet:
+                assert self.greet().error is None
+        except BaseException:
+            self.socket.close()
+            raise
 
     def __enter__(self) -> "Wire":
         return self
