@@ -80,6 +80,6 @@ def unequal(tmd: Tmd) -> list[str]:
         found.append(f"holdings: ours {held}, the broker's {theirs}")
     if micros(now.ledger.cash) != cash:
         found.append(f"cash: ours {micros(now.ledger.cash)}, the broker's {cash}")
-    if now.halting() is not None:
-        found.append(f"halted: {now.halting()}")
+    if (halting := now.halting()) is not None and halting.actor in {"reconcile", "disk", "risk"}:
+        found.append(f"halted by itself: {halting}")
     return found

@@ -14,6 +14,7 @@ from control.protocol import (
     Asked,
     Exit,
     Hello,
+    Reconcile,
     Reply,
     decode_reply,
     decode_welcome,
@@ -21,11 +22,20 @@ from control.protocol import (
     frame,
 )
 from control.request import Request
-from state.command import CancelOrders, Halt, MoveCash, Rebalance, Resume, SubmitOrder
+from state.command import (
+    CancelOrders,
+    ExecutePlan,
+    Halt,
+    MakePlan,
+    MoveCash,
+    Rebalance,
+    Resume,
+    SubmitOrder,
+)
 
 SYMBOLS = ("AAPL", "AMD", "BAC", "CVX", "GE", "HD", "JNJ", "KO", "MSFT", "PG", "WMT", "XOM")
 WRITTEN = {Exit.DONE, Exit.REFUSED, Exit.PARTIAL, Exit.NOTHING, Exit.PENDING}
-TURNED_AWAY = {Exit.NOT_READY, Exit.NOT_FOUND}  # nothing was written: the key is still unused
+TURNED_AWAY = {Exit.NOT_FOUND}  # nothing was written: the key is still unused
 LOST = (OSError, EOFError, asyncio.IncompleteReadError)
 
 
@@ -105,6 +115,7 @@ class Writer:
         self.number, self._path, self._tally = number, path, tally
         self._chance = Random(f"{seed}-{number}")
         self._orders: list[str] = []
+        self._plans: list[str] = []
         self._link: Link | None = None
         self.enough = False
 
@@ -156,6 +167,8 @@ class Writer:
             self._tally.acknowledged[request.key] = Acknowledged(request, reply)
             if isinstance(request.ask, SubmitOrder) and reply.ok:
                 self._orders.append(reply.data["orders"][0]["order_id"])
+            if isinstance(request.ask, MakePlan) and reply.ok:
+                self._plans.append(reply.data["plan_id"])
 
     def _command(self):
         """Whatever an impatient operator might type next."""
@@ -166,18 +179,28 @@ class Writer:
             return SubmitOrder("buy", symbol, D(chance.randint(1, 400)))
         if kind < 0.60:
             return SubmitOrder("sell", symbol, D(chance.randint(1, 100)))
-        if kind < 0.75:
+        if kind < 0.73:
             return MoveCash("deposit", D(chance.randint(1, 10**9)).scaleb(-6))
-        if kind < 0.78:
+        if kind < 0.76:
             return MoveCash("withdraw", D(chance.randint(1, 10**8)).scaleb(-6))
-        if kind < 0.81:
-            return Halt("drill", scope=f"symbol:{symbol}")
-        if kind < 0.87:
+        if kind < 0.79:
+            return Halt("drill", scope=f"symbol:{symbol}", flatten=chance.random() < 0.3)
+        if kind < 0.80:
+            return Halt("drill")
+        if kind < 0.83:
+            return Resume("over", "ann")
+        if kind < 0.88:
             return Resume("over", "ann", scope=f"symbol:{symbol}")
-        if kind < 0.93:
+        if kind < 0.92:
             return CancelOrders(self._orders[-1] if self._orders else None)
-        if kind < 0.95:
+        if kind < 0.94:
             return CancelOrders()
+        if kind < 0.96:
+            return Reconcile()
+        if kind < 0.98:
+            return MakePlan(only=tuple(chance.sample(SYMBOLS, 3)))
+        if self._plans and kind < 0.99:
+            return ExecutePlan(self._plans[-1])
         return Rebalance(only=tuple(chance.sample(SYMBOLS, 3)))
 
 
