@@ -188,15 +188,19 @@ def answer(db: sqlite3.Connection, question: Callable[..., T], arguments: Sequen
     return found
 
 
-def in_thread(connector: Callable[[], sqlite3.Connection]) -> aiosqlite.Connection:
-    """Return a connection to be awaited, in a thread that can't outlive the process.
+async def in_thread(connector: Callable[[], sqlite3.Connection]) -> aiosqlite.Connection:
+    """Return a connection in a thread that outlives neither the process nor a failed opening.
 
     aiosqlite's own would keep a daemon that failed from ending, whenever a close was missed.
     """
     connection = aiosqlite.Connection(connector, 64)
     thread: Any = getattr(connection, "_thread", connection)  # before 0.22 it was the thread
     thread.daemon = True
-    return connection
+    try:
+        return await connection
+    except BaseException:
+        thread.join()  # told to stop, it still has to say so to a loop that would soon be closed
+        raise
 
 
 async def hop(

@@ -156,6 +156,15 @@ async def test_a_foreign_file_is_refused_and_no_thread_is_left(path):
     assert ended(before)
 
 
+async def test_a_journal_that_cannot_be_opened_leaves_no_thread_behind(tmp_path):
+    (tmp_path / "journal.db").write_bytes(b"a diary, 1987" * 500)
+    before = threading.active_count()
+    for _ in range(20):
+        with pytest.raises(ForeignJournal):
+            await open_store(tmp_path / "journal.db", Endless())
+        assert threading.active_count() == before
+
+
 @pytest.mark.parametrize("inline", [False, True])
 async def test_a_corrupt_journal_is_not_opened(path, inline):
     store, _, _ = open_inline(path)
