@@ -79,26 +79,6 @@ class TestABadConfiguration:
         assert "trading" in said
         assert not tmd.state.exists()
 
-    @pytest.mark.parametrize(
-        ("text", "words"),
-        [
-            ("[risk]\nmax_gross = -1", ":2"),
-            ("[risk\n", ":1"),
-            ("[paper]\ninitial_cash = nan", ":2"),
-            ('[universe]\ncalendar = "XNYC"', "XNYS"),
-            ('[strategy]\nname = "inverse_volatilty"', "inverse_volatility"),
-            ('[feed]\nkind = "ib"', "feed.kind"),
-            ('[control]\nsocket = "tcp://127.0.0.1:1"', "unix://"),
-        ],
-    )
-    def test_is_refused_before_anything_is_made(self, tmd, text, words):
-        tmd.file.write_text(text)
-        code, said = refused(tmd)
-        assert code == BAD_CONFIGURATION, said
-        assert words in said
-        assert "Traceback" not in said
-        assert not tmd.state.exists()
-
     def test_that_is_missing_is_named(self, tmd):
         tmd.file.unlink()
         code, said = refused(tmd)
@@ -113,29 +93,51 @@ class TestABadConfiguration:
         assert refused(tmd, "--check")[0] == BAD_CONFIGURATION
 
 
-@pytest.mark.parametrize(
-    ("prices", "row", "reason"),
-    [
-        pytest.param(None, "", "", id="missing"),
-        pytest.param("", "", "", id="empty"),
-        pytest.param("date,KO,PG\n", "", "", id="only a header"),
-        pytest.param(PRICES.splitlines()[0] + "\n2019-01-02,46.9,91.3\n", "", "", id="short"),
-        pytest.param(PRICES + "2019-01-07,abc,91\n", "row 5", "abc", id="no number"),
-        pytest.param(PRICES + "yesterday,46,91\n", "row 5", "yesterday", id="no day"),
-        pytest.param(PRICES, "", "XX", id="a symbol it doesn't hold"),
-    ],
-)
-def test_prices_that_cannot_be_replayed_are_refused_before_trading(tmd, prices, row, reason):
-    file = tmd.folder / "prices.csv"
-    if prices is not None:
-        file.write_text(prices)
-    symbols = '["KO", "XX"]' if reason == "XX" else '["KO", "PG"]'
-    tmd.file.write_text(f'[replay]\nfile = "{file}"\n[universe]\nsymbols = {symbols}\n')
-    code, said = refused(tmd)
+def replaying(symbols='["KO", "PG"]'):
+    """The configuration that replays the prices beside it."""
+    return f'[replay]\nfile = "FOLDER/prices.csv"\n[universe]\nsymbols = {symbols}\n'
+
+
+HEADER, *ROWS = PRICES.splitlines(keepends=True)
+IMPOSSIBLE = {  # configuration, prices, and what is said of them
+    "out of bounds": ("[risk]\nmax_gross = -1", None, ["config.toml:2"]),
+    "no TOML": ("[risk\n", None, ["config.toml:1"]),
+    "no number": ("[paper]\ninitial_cash = nan", None, ["config.toml:2"]),
+    "no such exchange": ('[universe]\ncalendar = "XNYC"', None, ["XNYS"]),
+    "no such strategy": ('[strategy]\nname = "inverse_volatilty"', None, ["inverse_volatility"]),
+    "no such feed": ('[feed]\nkind = "ib"', None, ["feed.kind"]),
+    "no such socket": ('[control]\nsocket = "tcp://127.0.0.1:1"', None, ["config.toml:2"]),
+    "no prices": (replaying(), None, ["prices.csv"]),
+    "an empty file": (replaying(), "", ["prices.csv"]),
+    "only a header": (replaying(), HEADER, ["prices.csv"]),
+    "too few prices": (replaying(), HEADER + ROWS[0], ["prices.csv"]),
+    "a price that is none": (replaying(), PRICES + "2019-01-07,abc,91\n", ["row 5", "abc"]),
+    "a day that is none": (replaying(), PRICES + "yesterday,46,91\n", ["row 5", "yesterday"]),
+    "an unknown symbol": (replaying('["KO", "XX"]'), PRICES, ["prices.csv", "XX"]),
+}
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory):
+    """Daemons that can't run, by why; all started at once."""
+    started = {}
+    for n, (name, (text, prices, _)) in enumerate(IMPOSSIBLE.items()):
+        tmd = Tmd(tmp_path_factory.mktemp("impossible") / str(n), "")
+        tmd.file.write_text(text.replace("FOLDER", str(tmd.folder)))
+        if prices is not None:
+            (tmd.folder / "prices.csv").write_text(prices)
+        started[name] = tmd.start()
+    yield started
+    for tmd in started.values():
+        tmd.__exit__()
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_what_cannot_be_run_is_refused_before_anything_is_made(refusals, name):
+    tmd = refusals[name]
+    code, said = tmd.ended(), tmd.said()
     assert code == BAD_CONFIGURATION, said
-    assert "prices.csv" in said
-    assert row in said
-    assert reason in said
+    assert [words for words in IMPOSSIBLE[name][2] if words not in said] == [], said
     assert "Traceback" not in said
     assert not tmd.state.exists()
 
