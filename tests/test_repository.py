@@ -132,8 +132,8 @@ def test_the_client_starts_without_the_heavy_libraries():
 
 def test_no_committed_file_names_a_package_registry():
     hosts = re.compile(
-        r"pypi\.org|pythonhosted\.org|npmjs\.org|registry[\w-]*\.(npm|docker)|(deb|ftp)\.debian\.org"
-        r"|ubuntu\.com/ubuntu|https?://\S+/simple\b|index-url[= ]+http"
+        r"\b(pypi|files|registry|deb|ftp|archive)[\w-]*\.[\w.-]*(org|com|io)\b"
+        r"|https?://\S+/simple\b|index-url[= ]+http"
     )
     named = {
         f"{file.relative_to(ROOT)}: {found.group()}"
