@@ -5,13 +5,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 import msgspec
 
 from control.client import NoReply, ask
 from control.protocol import Asked, Health, Portfolio, Reply, Status
+from daemon.calendar import open_calendar
+from daemon.calendar_file import keep
+from daemon.life import CALENDAR
 from state.integrity import Verified, verify
 from state.journal import reader
 
@@ -33,6 +38,15 @@ max_day_turnover = 100.0
 max_day_loss = 1.0
 max_drawdown = 1.0
 """
+
+
+@cache
+def calendar() -> bytes:
+    """The calendar that a first start would compute for a second, and keep in the state."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / CALENDAR
+        keep(file, open_calendar("XNYS"))
+        return file.read_bytes()
 
 
 class Gone(Exception):
@@ -82,8 +96,15 @@ class Tmd:
 
     def start(self, *arguments: str, under: tuple[str, ...] = ()) -> "Tmd":
         """Start the daemon, and return at once."""
+        self.prepare()
         self.process = self.launch(*arguments, under=under)
         return self
+
+    def prepare(self) -> None:
+        """Spare a first start what is no test's business."""
+        self.state.mkdir(mode=0o700, exist_ok=True)
+        if not (self.state / CALENDAR).exists():
+            (self.state / CALENDAR).write_bytes(calendar())
 
     def ready(self) -> "Tmd":
         """Return once a command to trade would be decided."""

@@ -14,6 +14,7 @@ class Forked:
         self.pid = 0
 
     async def __aenter__(self):
+        self._tmd.prepare()
         with self._tmd.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "tests.kills.forking"),

@@ -86,7 +86,7 @@ def test_when_not_even_the_ballast_is_left_cancels_still_go_out(tmd):
     assert tmd.ask(PG, key="pg").error.code == "DISK_FULL"
     tmd.until(lambda: tmd.data()["halted"])
     filled(tmd)
-    for n in range(3):
+    for n in range(2):
         cancel = tmd.ask(CancelOrders(), key=f"c{n}")
         assert cancel.exit in {Exit.DONE, Exit.NOTHING}, cancel
         assert tmd.ask(PG, key=f"pg{n}").error.code == "DISK_FULL"

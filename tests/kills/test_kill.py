@@ -92,7 +92,7 @@ async def killed(tmd, lives, kills, *, early, late=0.15):
 @pytest.mark.parametrize(
     "kills",
     [
-        pytest.param(60),
+        pytest.param(50),
         pytest.param(200, marks=[pytest.mark.nightly, pytest.mark.timeout(600)]),
     ],
 )
@@ -103,4 +103,4 @@ async def test_no_kill_loses_what_was_acknowledged_or_doubles_an_order(tmp_path,
 
 async def test_nor_does_any_kill_of_the_installed_program(tmp_path):
     with Tmd(tmp_path / "d") as tmd:
-        await killed(tmd, Executed(tmd), 15, early=1.0)
+        await killed(tmd, Executed(tmd), 10, early=0.7)

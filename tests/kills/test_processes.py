@@ -23,8 +23,18 @@ PRICES = "date,KO,PG\n2019-01-02,46.9,91.3\n2019-01-03,46.6,90.6\n2019-01-04,47.
 
 @pytest.fixture
 def tmd(tmp_path):
+    """A daemon's folder; its market will stand still."""
     with Tmd(tmp_path / "d", pace=0.001) as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """A daemon that runs, and notices nothing of all that fails beside it."""
+    with Tmd(tmp_path_factory.mktemp("running") / "d", pace=0.001) as one:
+        one.start().ready()
+        yield one
+        assert one.stop() == 0
 
 
 def refused(tmd, *arguments):
@@ -35,31 +45,28 @@ def refused(tmd, *arguments):
 
 
 class TestASecondDaemon:
-    def test_on_the_same_state_leaves_at_once_and_the_first_notices_nothing(self, tmd):
-        tmd.start().ready()
-        pid, seq = tmd.data(Ping())["pid"], tmd.data()["journal"]["seq"]
-        socket = os.stat(tmd.socket)
+    def test_on_the_same_state_leaves_at_once_and_the_first_notices_nothing(self, running):
+        pid, seq = running.data(Ping())["pid"], running.data()["journal"]["seq"]
+        socket = os.stat(running.socket)
         began = time.monotonic()
-        assert refused(tmd, "--check")[0] == 0
+        assert refused(running, "--check")[0] == 0
         to_look = time.monotonic() - began
         began = time.monotonic()
-        code, said = refused(tmd)
+        code, said = refused(running)
         assert code == STATE_HELD
         assert f"process {pid} holds this state" in said
         assert time.monotonic() - began < to_look + 1  # beyond what any start takes
-        assert os.stat(tmd.socket) == socket
-        assert tmd.data()["journal"]["seq"] == seq
-        assert tmd.ask(DEPOSIT, key="k").ok
-        assert tmd.stop() == 0
+        assert os.stat(running.socket) == socket
+        assert running.data()["journal"]["seq"] == seq
+        assert running.ask(DEPOSIT, key="k").ok
 
-    def test_on_the_same_socket_leaves_too(self, tmd, tmp_path):
-        tmd.start().ready()
-        with Tmd(tmp_path / "other") as other:
-            other.socket = tmd.socket
-            code, said = refused(other)
+    def test_on_the_same_socket_leaves_too(self, running, tmd):
+        tmd.socket = running.socket
+        tmd.prepare()
+        code, said = refused(tmd)
         assert code == BAD_CONFIGURATION
         assert "another daemon is listening on it" in said
-        assert tmd.data(Ping())["pid"] == tmd.process.pid
+        assert running.data(Ping())["pid"] == running.process.pid
 
     def test_takes_over_from_one_that_was_killed(self, tmd):
         tmd.start().ready().kill()
@@ -126,7 +133,7 @@ def refusals(tmp_path_factory):
         tmd.file.write_text(text.replace("FOLDER", str(tmd.folder)))
         if prices is not None:
             (tmd.folder / "prices.csv").write_text(prices)
-        started[name] = tmd.start()
+        tmd.process, started[name] = tmd.launch(), tmd
     yield started
     for tmd in started.values():
         tmd.__exit__()

@@ -148,7 +148,7 @@ def test_halts_budgets_open_orders_and_plans_survive(tmp_path, how):
 
 def test_a_drawdown_halt_stays_until_somebody_answers_for_it(tmp_path):
     with Tmd(tmp_path / "d", FALLING) as tmd:
-        for life in range(4):
+        for life in range(3):
             tmd.start().ready()
             halted = tmd.until(lambda: tmd.data()["halted"])
             assert halted["code"] == "DRAWDOWN"
