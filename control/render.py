@@ -101,8 +101,3 @@ def number(value: float | None, decimals: int = 2) -> str:
 def text(value: object) -> str:
     """Return a word, or a dash for none."""
     return NOTHING if value is None or value == "" else str(value)
-
-
-def yes(value: object) -> str:
-    """Return yes or no."""
-    return "yes" if value else "no"

@@ -123,18 +123,18 @@ class Engine:
         """Return what the daemon's own `command` caused, once it is durable; or EngineEnded."""
         if self._ended:
             raise EngineEnded
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._inbox.put_nowait((command, cause, future))
-        return await future
+        return await self.send(command, cause)
 
     def report(self, command: Report) -> None:
         """Send a report whose outcome nobody waits for. It is never turned away."""
         self._inbox.put_nowait((command, None, None))
 
-    def send(self, command: Report) -> "asyncio.Future[Answer]":
-        """Send a report now; the future is done when it is durable."""
+    def send(
+        self, command: Report | ClientCommand, cause: Cause | None = None
+    ) -> "asyncio.Future[Answer]":
+        """Send a command now; the future is done when what it caused is durable."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._inbox.put_nowait((command, None, future))
+        self._inbox.put_nowait((command, cause, future))
         return future
 
     def finished(self, rid: Rid) -> "asyncio.Future[Reply]":

@@ -2,11 +2,10 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
-NAME: Final = "halt"
+from control.halt_file import NAME
 
 
 class HaltNote(msgspec.Struct, frozen=True):

@@ -43,9 +43,9 @@ from daemon.watch import Watch
 from state import answers
 from state.audit import audit
 from state.command import Cause, ClientCommand, RecordReconciliation
-from state.history import fills, recorded
+from state.history import command_by_id, fills, recorded
 from state.integrity import verify
-from state.order import request_id
+from state.order import Rid
 from state.period import Period, UnknownPeriod
 from state.planning import drafted, not_ready, unknown_symbols, why_nothing
 from state.record import StoredCommand
@@ -214,7 +214,7 @@ class Handlers:
 
     async def _await(self, id_: str, wait: float) -> Reply:
         """Return the reply to a command, by key or id, once it is over."""
-        stored = await self._stored(id_) or await self._stored(id_, is_key=True)
+        stored = await self._store.read(command_by_id, id_)
         if stored is None:
             error = Fault(
                 "COMMAND_NOT_FOUND",
@@ -225,8 +225,7 @@ class Handlers:
         first = replace(decode_reply(stored.reply), replayed=True)
         return await self._until_final(first, wait)
 
-    async def _stored(self, id_: str, *, is_key: bool = False) -> StoredCommand | None:
-        rid = request_id(id_) if is_key else id_
+    async def _stored(self, rid: Rid) -> StoredCommand | None:
         return (await self._store.commands([rid])).get(rid)
 
     async def _command(

@@ -4,7 +4,8 @@ from state.command import CloseBars
 from state.denial import Code
 from state.event import BarsClosed, OrderStopped
 from state.halting import lasting, stop_trading
-from state.instrument import ZERO, amount, ratio
+from state.headroom import day_loss
+from state.instrument import ZERO, amount
 from state.order import Status
 from state.unfolding import Unfolding
 
@@ -60,9 +61,8 @@ def watch_losses(course: Unfolding) -> None:
             "risk",
         )
         return
-    start = now.day.start_equity if now.day else ZERO
-    loss = ratio(start - now.closing, start) if start > 0 else 0.0
-    if loss >= limits.max_day_loss and loss > 0:
+    loss = day_loss(now, now.closing)
+    if loss and loss >= limits.max_day_loss:
         stop_trading(
             course,
             "account",

@@ -88,14 +88,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     @property
     def equity(self) -> Decimal:
         """Return cash plus holdings at their last prices; an unpriced holding raises KeyError."""
-        return self.ledger.cash + sum(
-            (
-                amount(held.quantity, self.marks[symbol].price)
-                for symbol, held in self.ledger.positions.items()
-                if held.quantity
-            ),
-            ZERO,
-        )
+        _, net = exposures(self)
+        return self.ledger.cash + net
 
     @property
     def replaying(self) -> bool:
