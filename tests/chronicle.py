@@ -1,5 +1,6 @@
 """Stories that could have happened, told in events, and journals that remember them."""
 
+import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
@@ -195,3 +196,13 @@ def same(one: Snapshot, other: Snapshot) -> bool:
 def command(key: str = "key", *, final: bool = True, reply: bytes = b"{}", digest: str = "d"):
     """Return a stored command."""
     return StoredCommand(request_id(key), key, "order", "ann", digest, reply, final, WALL)
+
+
+ORDER = OrderSubmitted("R.0", "R", "KO", D(10), D(50), None, "manual", MONDAY, CLOSE)
+CLAIM = OrderClaimed("R.0", 1, CLOSE)
+FILL = OrderFilled("x1", "R.0", "KO", D(10), D(50), D("0.01"), CLOSE, CLOSE)
+
+
+def raw(path) -> sqlite3.Connection:
+    """A connection that may do anything, as an intruder's or a careless operator's."""
+    return sqlite3.connect(path, isolation_level=None)

@@ -2,7 +2,6 @@
 
 import sqlite3
 from datetime import timedelta
-from decimal import Decimal as D
 from itertools import pairwise
 from random import Random
 
@@ -14,7 +13,7 @@ from msgspec.structs import replace
 from state.apply import replay
 from state.canonical import body_of
 from state.chain import SNAPSHOTS_KEPT, append, load
-from state.event import CashMoved, Halted, OrderClaimed, OrderFilled, OrderSubmitted, Resumed
+from state.event import CashMoved, Halted, Resumed
 from state.history import orders, records
 from state.journal import (
     GENESIS,
@@ -30,35 +29,17 @@ from state.journal import (
 from state.record import Batch
 from state.rows import link, seal
 from state.snapshot import Snapshot
-from tests.chronicle import CLOSE, DRILL, LONG, MONDAY, WALL, long_journal, same, stories, write
-
-ORDER = OrderSubmitted("R.0", "R", "KO", D(10), D(50), None, "manual", MONDAY, CLOSE)
-CLAIM = OrderClaimed("R.0", 1, CLOSE)
-FILL = OrderFilled("x1", "R.0", "KO", D(10), D(50), D("0.01"), CLOSE, CLOSE)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "journal.db"
-
-
-@pytest.fixture
-def db(path):
-    db = connect(path)
-    yield db
-    db.close()
-
-
-@pytest.fixture
-def filled(path):
-    """The journal of a long story: its path, what is known at its end, and its head."""
-    return path, *long_journal(path)
-
-
-def raw(path) -> sqlite3.Connection:
-    """A connection that may do anything, as an intruder's or a careless operator's."""
-    return sqlite3.connect(path, isolation_level=None)
-
+from tests.chronicle import (
+    CLOSE,
+    DRILL,
+    FILL,
+    LONG,
+    WALL,
+    raw,
+    same,
+    stories,
+    write,
+)
 
 # Remembering
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from state.apply import replay
 from state.chain import append, load
-from state.event import CashMoved, OrderClaimed, OrderFilled, OrderSubmitted
+from state.event import CashMoved
 from state.history import find_commands
 from state.journal import (
     GENESIS,
@@ -26,35 +26,20 @@ from state.journal import (
 from state.record import Batch
 from state.schema import APPLICATION_ID, LADDER, VERSION
 from state.snapshot import Snapshot
-from tests.chronicle import CLOSE, DRILL, LONG, MONDAY, WALL, command, long_journal, same, write
+from tests.chronicle import (
+    CLAIM,
+    CLOSE,
+    DRILL,
+    FILL,
+    LONG,
+    ORDER,
+    WALL,
+    command,
+    raw,
+    same,
+    write,
+)
 from tests.tmpfs import read_only, tmpfs
-
-ORDER = OrderSubmitted("R.0", "R", "KO", D(10), D(50), None, "manual", MONDAY, CLOSE)
-CLAIM = OrderClaimed("R.0", 1, CLOSE)
-FILL = OrderFilled("x1", "R.0", "KO", D(10), D(50), D("0.01"), CLOSE, CLOSE)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "journal.db"
-
-
-@pytest.fixture
-def db(path):
-    db = connect(path)
-    yield db
-    db.close()
-
-
-@pytest.fixture
-def filled(path):
-    """The journal of a long story: its path, what is known at its end, and its head."""
-    return path, *long_journal(path)
-
-
-def raw(path) -> sqlite3.Connection:
-    """A connection that may do anything, as an intruder's or a careless operator's."""
-    return sqlite3.connect(path, isolation_level=None)
 
 
 def contents(directory) -> dict[str, bytes]:
