@@ -145,7 +145,12 @@ def test_no_committed_file_names_a_package_registry():
 
 
 def test_every_dependency_is_pinned_with_hashes():
-    for name in ("requirements.txt", "requirements-build.txt", "requirements-dev.txt"):
+    for name in (
+        "requirements.txt",
+        "requirements-slim.txt",
+        "requirements-build.txt",
+        "requirements-dev.txt",
+    ):
         lines = (ROOT / name).read_text().replace("\\\n", " ").splitlines()
         wanted = [line for line in lines if line and not line.lstrip().startswith("#")]
         assert wanted
@@ -157,7 +162,7 @@ def test_tests_run_on_what_is_shipped():
         text = (ROOT / name).read_text()
         return set(re.findall(r"^([a-z0-9-]+==\S+(?: ; .*)?) \\$", text, re.MULTILINE))
 
-    assert pins("requirements.txt") < pins("requirements-dev.txt")
+    assert pins("requirements-slim.txt") < pins("requirements.txt") < pins("requirements-dev.txt")
 
 
 def test_versions_agree():
