@@ -13,24 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from control.version import VERSION
-from daemon.brokers.paper import PaperBroker
-from daemon.calendar import open_calendar
-from daemon.calendar_file import keep, kept
-from daemon.clock import MarketClock, SystemClock
+from daemon.calendar_file import keep
+from daemon.clock import MarketClock
 from daemon.effects import Effects
 from daemon.engine import Engine
 from daemon.feeds.bundle import benchmark
-from daemon.feeds.replay import ReplayFeed, replay_table
+from daemon.feeds.replay import ReplayFeed
 from daemon.halt_file import HaltFile
 from daemon.handlers import Handlers
-from daemon.lock import held
 from daemon.recovery import recover, tell_again
-from daemon.seams import Broker, Clock, Listener, Store
+from daemon.seams import Broker, Store
 from daemon.sender import Sender
-from daemon.server import control_socket
-from daemon.store import open_store
 from daemon.trader import Closes, Trader
 from daemon.watch import Times, Watch, mode
+from daemon.world import Machine, World
 from state.command import RecordStart
 from state.configuration import Effective, fingerprint, shown
 from state.event import (
@@ -38,14 +34,12 @@ from state.event import (
 )
 from state.history import last_not_placed, unfinished
 from state.instrument import Symbol
-from strategies.plugin import load
 from strategies.sizing import targets
 
 CALENDAR: Final = "calendar"
 JOURNAL: Final = "journal.db"
 PAPER_BOOK: Final = "paper.db"
 DRAIN: Final = 5.0  # seconds that what is under way may take to become durable at the end
-SETTLE: Final = 0.0  # the paper broker reads its book after all that was sent: nothing is under way
 
 log = logging.getLogger(__name__)
 
@@ -63,22 +57,23 @@ class Life:
         state: Path,
         socket: str,
         *,
-        clock: Clock | None = None,
+        world: World | None = None,
     ) -> None:
         self.settings = effective.settings
         self._effective, self._state, self._socket = effective, state, socket
-        self._clock = clock or SystemClock()
+        self._world = world or Machine()
+        self._clock = self._world.clock
         chosen = self.settings
         if chosen.feed.kind != "replay" or chosen.broker.kind != "paper":
             raise TradingImpossible(
                 f"feed.kind = {chosen.feed.kind!r} with broker.kind = {chosen.broker.kind!r} "
                 "is not part of this version; use 'replay' and 'paper'"
             )
-        self._strategy = load(chosen.strategy.name, chosen.strategy.parameters)
-        self._table = replay_table(chosen)
-        known = kept(state / CALENDAR, chosen.universe.calendar)
-        self._calendar = known or open_calendar(chosen.universe.calendar)
-        self._calendar_is_new = known is None
+        self._strategy = self._world.strategy(chosen.strategy.name, chosen.strategy.parameters)
+        self._table = self._world.prices(chosen)
+        self._calendar, self._calendar_is_new = self._world.calendar(
+            state / CALENDAR, chosen.universe.calendar
+        )
 
     def described(self) -> str:
         """Return in a line what would run."""
@@ -91,10 +86,10 @@ class Life:
     async def run(self, stop: asyncio.Event) -> None:
         """Trade until `stop`. Any task that fails ends the run; the next start recovers."""
         async with AsyncExitStack() as owned:
-            owned.enter_context(held(self._state))
+            owned.enter_context(self._world.held(self._state))
             if self._calendar_is_new:
                 keep(self._state / CALENDAR, self._calendar)
-            store, snapshot, head = await open_store(self._state / JOURNAL)
+            store, snapshot, head = await self._world.open_store(self._state / JOURNAL)
             owned.push_async_callback(store.aclose)
             market = MarketClock(self._clock, follows_feed=True)
             feed = ReplayFeed(
@@ -109,31 +104,18 @@ class Life:
             times = Times(self._calendar, self._clock, feed, self.settings)
             open_commands = await store.read(unfinished)
             engine = Engine(snapshot, head, store, self._clock, times.moment, open_commands)
-            broker = await self._broker(engine.report)
+            broker = await self._world.open_broker(
+                self._state / PAPER_BOOK, self.settings, self._calendar, engine.report
+            )
             owned.push_async_callback(broker.aclose)
             await self._live(stop, store, engine, broker, feed)
-
-    async def _broker(self, listener: Listener) -> PaperBroker:
-        """Return the broker, with its book as it was left."""
-        chosen = self.settings
-        return await PaperBroker.open(
-            self._state / PAPER_BOOK,
-            chosen.paper,
-            listener=listener,
-            clock=self._clock,
-            instrument=chosen.instrument,
-            calendar=self._calendar,
-            account=chosen.account.id,
-            margin=chosen.risk.margin,
-            allow_short=chosen.risk.allow_short,
-        )
 
     async def _live(
         self,
         stop: asyncio.Event,
         store: Store,
         engine: Engine,
-        broker: PaperBroker,
+        broker: Broker,
         feed: ReplayFeed,
     ) -> None:
         """Run the tasks, in the order in which they may begin and must end."""
@@ -169,7 +151,7 @@ class Life:
             writer = tasks.create_task(engine.run(), name="engine")
             await engine.tell(RecordStart(self._start()))
             await tell_again(store, broker)
-            async with control_socket(
+            async with self._world.serve(
                 self._socket,
                 handlers.handle,
                 version=VERSION,
@@ -177,7 +159,7 @@ class Life:
                 frame_timeout=control.frame_timeout,
             ):
                 sending = tasks.create_task(sender.run(), name="sender")
-                sender.open(await recover(engine, broker, self._clock, SETTLE))
+                sender.open(await recover(engine, broker, self._clock, self._world.settle))
                 await watch.heed_halt_file()
                 rounds = tasks.create_task(watch.run(), name="watch")
                 await trader.resume(partial(store.read, last_not_placed))

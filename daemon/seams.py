@@ -53,6 +53,13 @@ class Store(Protocol):
         """Run `question(connection, *arguments)` on a read-only connection."""
 
 
+class OwnedStore(Store, Protocol):
+    """A store, as who opened it has it."""
+
+    async def aclose(self) -> None:
+        """Finish what was begun and let go of the file; twice is once."""
+
+
 class BrokerUnavailable(Exception):
     """The broker did not answer. Never to be read as "flat" or "no orders"."""
 

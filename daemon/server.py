@@ -54,7 +54,7 @@ async def control_socket(
     the file is removed if it is still ours. Raises SocketUnusable, or SocketTaken.
     """
     listening, own = bound(path)
-    service = Service(handle, version, max_connections, frame_timeout, idle_timeout)
+    service = Service(handle, version, max_connections, frame_timeout, idle_timeout, connected_from)
     service.watch()
     server = await asyncio.start_unix_server(service.accept, sock=listening, backlog=BACKLOG)
     try:
@@ -76,8 +76,9 @@ class Service:
         max_connections: int,
         frame_timeout: float,
         idle_timeout: float,
+        who: Callable[[StreamWriter], Principal],
     ) -> None:
-        self._handle, self._version = handle, version
+        self._handle, self._version, self._who = handle, version, who
         self._max = max_connections
         self._frame_timeout, self._idle_timeout = frame_timeout, idle_timeout
         self._connections: dict[Task[None], Connection] = {}
@@ -130,7 +131,7 @@ class Service:
     async def _serve(self, connection: Connection, writer: StreamWriter) -> None:
         """Talk to one client until either has had enough."""
         try:
-            principal = peer(writer.get_extra_info("socket"))
+            principal = self._who(writer)
             if await self._greet(connection):
                 while not self._closing:
                     body = await connection.receive(self._idle_timeout)
@@ -215,6 +216,11 @@ class Service:
                 ),
             )
             return encode(failure(command, Exit.INTERNAL, fault, key))
+
+
+def connected_from(writer: StreamWriter) -> Principal:
+    """Return who is at the other end of a Unix socket."""
+    return peer(writer.get_extra_info("socket"))
 
 
 def op(request: Request) -> str:

@@ -64,4 +64,4 @@ def test_only_the_claim_lets_an_order_out():
 @pytest.mark.parametrize("broker", ["PaperBroker", "RecordingBroker"])
 def test_brokers_are_made_in_one_place(broker):
     made = {name for name, tree in modules() if f"{broker}." in ast.unparse(tree)}
-    assert made <= {"daemon/life.py"}
+    assert made <= {"daemon/world.py"}

@@ -1,0 +1,123 @@
+"""What one run takes from the machine it runs on; a simulation gives another world instead."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from daemon.brokers.paper import PaperBroker
+from daemon.calendar import Calendar, open_calendar
+from daemon.calendar_file import kept
+from daemon.clock import SystemClock
+from daemon.feeds.prices import PriceTable
+from daemon.feeds.replay import replay_table
+from daemon.lock import held
+from daemon.seams import Broker, Clock, Listener, OwnedStore
+from daemon.server import Handler, control_socket
+from daemon.store import open_store
+from state.record import Head
+from state.settings import Settings
+from state.snapshot import Snapshot
+from strategies.plugin import Strategy, load
+
+
+class World(Protocol):
+    """Time, files, prices, who executes and who is let in."""
+
+    clock: Clock
+    settle: float  # seconds that a byte already written to the broker may take to arrive, at most
+
+    def strategy(self, name: str, parameters: Mapping[str, float]) -> Strategy:
+        """Return the strategy of that name; raises StrategyUnusable."""
+
+    def prices(self, settings: Settings) -> PriceTable:
+        """Return the prices to replay; raises PriceFileInvalid."""
+
+    def calendar(self, file: Path, name: str) -> tuple[Calendar, bool]:
+        """Return the calendar, and whether it has yet to be kept in `file`."""
+
+    def held(self, state: Path) -> AbstractContextManager[None]:
+        """Hold a state directory as its one daemon; raises StateHeld."""
+
+    async def open_store(self, journal: Path) -> tuple[OwnedStore, Snapshot, Head]:
+        """Open the journal, checked through; raises UnfitJournal."""
+
+    async def open_broker(
+        self, book: Path, settings: Settings, calendar: Calendar, listener: Listener
+    ) -> Broker:
+        """Return who executes, its reports going to `listener`."""
+
+    def serve(
+        self,
+        path: str,
+        handle: Handler,
+        *,
+        version: str,
+        max_connections: int,
+        frame_timeout: float,
+    ) -> AbstractAsyncContextManager[None]:
+        """Answer clients while the block runs."""
+
+
+class Machine:
+    """The machine itself."""
+
+    settle: float = 0.0  # the paper broker reads its book after all that was sent
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock: Clock = clock or SystemClock()
+
+    def strategy(self, name: str, parameters: Mapping[str, float]) -> Strategy:
+        """Return an installed strategy."""
+        return load(name, parameters)
+
+    def prices(self, settings: Settings) -> PriceTable:
+        """Return the prices of the configured file."""
+        return replay_table(settings)
+
+    def calendar(self, file: Path, name: str) -> tuple[Calendar, bool]:
+        """Return the calendar that an earlier run kept, or compute it."""
+        known = kept(file, name)
+        return (known, False) if known else (open_calendar(name), True)
+
+    def held(self, state: Path) -> AbstractContextManager[None]:
+        """Lock the state directory."""
+        return held(state)
+
+    async def open_store(self, journal: Path) -> tuple[OwnedStore, Snapshot, Head]:
+        """Open the journal in a thread of its own."""
+        return await open_store(journal)
+
+    async def open_broker(
+        self, book: Path, settings: Settings, calendar: Calendar, listener: Listener
+    ) -> Broker:
+        """Return the paper broker, with its book as it was left."""
+        return await PaperBroker.open(
+            book,
+            settings.paper,
+            listener=listener,
+            clock=self.clock,
+            instrument=settings.instrument,
+            calendar=calendar,
+            account=settings.account.id,
+            margin=settings.risk.margin,
+            allow_short=settings.risk.allow_short,
+        )
+
+    def serve(
+        self,
+        path: str,
+        handle: Handler,
+        *,
+        version: str,
+        max_connections: int,
+        frame_timeout: float,
+    ) -> AbstractAsyncContextManager[None]:
+        """Answer clients on a Unix socket."""
+        return control_socket(
+            path,
+            handle,
+            version=version,
+            max_connections=max_connections,
+            frame_timeout=frame_timeout,
+        )
