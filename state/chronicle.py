@@ -203,7 +203,8 @@ class Chronicle:
     def _closed(self, event: BarsClosed) -> None:
         """Close a session, or go on with it when it had a close before."""
         growth, undefined = self._growth(event.equity)
-        heaviest, weight = self._heaviest(event.equity) if self.counting else ("", 0.0)
+        weights = self._weights(event.equity) if self.counting else {}
+        heaviest = max(weights, key=lambda symbol: abs(weights[symbol]), default="")
         day = Session(
             event.session,
             event.at,
@@ -214,7 +215,8 @@ class Chronicle:
             event.gross,
             event.net,
             heaviest,
-            weight,
+            weights.get(heaviest, 0.0),
+            weights,
         )
         if self.sessions and self.sessions[-1].session == event.session:
             day = joined(self.sessions.pop(), day)
@@ -233,18 +235,16 @@ class Chronicle:
         except Undefined as why:
             return None, str(why)
 
-    def _heaviest(self, worth: Decimal) -> tuple[Symbol, float]:
-        """Return the holding with the largest weight; floats, for there are many closes."""
+    def _weights(self, worth: Decimal) -> dict[Symbol, float]:
+        """Return the share of equity in each holding; floats, for there are many closes."""
         if worth <= 0:
-            return "", 0.0
+            return {}
         marks = self.now.marks
-        values = {
-            symbol: float(held.quantity) * float(marks[symbol].price)
+        return {
+            symbol: float(held.quantity) * float(marks[symbol].price) / float(worth)
             for symbol, held in self.now.ledger.positions.items()
             if held.quantity and symbol in marks
         }
-        heaviest = max(values, key=lambda symbol: abs(values[symbol]), default="")
-        return heaviest, values.get(heaviest, 0.0) / float(worth)
 
 
 def chronicle(records: Iterable[Recorded], within: Period) -> Chronicle:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from state import execution_quality as quality
 from state import performance as stats
+from state import series
 from state.answers import plain
 from state.attribution import SymbolResult, by_symbol
 from state.chronicle import Chronicle, Flow, Halt, chronicle
@@ -21,7 +22,10 @@ from state.metrics import Compared, Figures, Metrics, Returns, compared, metrics
 from state.performance import YEAR, Underwater
 from state.period import Period
 from state.record import Recorded
+from state.series import Exposure
+from state.session import Session
 from state.settings import Limits
+from state.trades import Trade, trades
 
 WORST: Final = 5  # falls from a peak that are listed
 DIGITS: Final = 9  # of a drawdown in the series
@@ -51,7 +55,10 @@ class OrderCounts(msgspec.Struct, frozen=True):
 
 
 class BenchmarkResult(msgspec.Struct, frozen=True):
-    """The benchmark's own figures, over the `returns` that the account's were compared with."""
+    """The benchmark's own figures, over the `returns` that the account's were compared with.
+
+    `series` is its level at some of the closes, 1 at the first.
+    """
 
     name: str
     returns: int
@@ -59,6 +66,7 @@ class BenchmarkResult(msgspec.Struct, frozen=True):
     cagr: float | None
     volatility: float | None
     max_drawdown: float | None
+    series: tuple[tuple[datetime, float], ...] = ()
 
 
 class RiskTaken(msgspec.Struct, frozen=True):
@@ -83,7 +91,8 @@ class Report(msgspec.Struct, frozen=True):
     """A period's report. Series are [time, value] at the last close of each session.
 
     The first `equity` is that of the last close before the period. `drawdown` is of the returns,
-    so that cash which comes or goes does not show in it, and is a positive fraction.
+    so that cash which comes or goes does not show in it, and is a positive fraction. `trades` are
+    the last 250 orders that traded.
     """
 
     period: Span
@@ -106,6 +115,8 @@ class Report(msgspec.Struct, frozen=True):
     halts: tuple[Halt, ...]
     flows: tuple[Flow, ...]
     warnings: tuple[str, ...]
+    exposure: Exposure = Exposure()
+    trades: tuple[Trade, ...] = ()
 
 
 def report(
@@ -125,7 +136,10 @@ def report(
     beside = None if benchmark is None else compared(told, returns, benchmark)
     figured = metrics(told, returns, beside, figures)
     orders = counted(told, figures)
-    against = None if beside is None else benchmark_alone(benchmark_name, beside, figures)
+    against = None
+    if beside is not None and benchmark is not None:
+        against = benchmark_alone(benchmark_name, beside, figures)
+        against = replace(against, series=series.beside(based(told), benchmark))
     return Report(
         period=Span(len(sessions), sessions[0].session, sessions[-1].session)
         if sessions
@@ -137,9 +151,7 @@ def report(
         mode=start.mode if start else None,
         strategy=told.now.strategy or (start.strategy if start else ""),
         metrics=figured,
-        equity=tuple(
-            (s.at, plain(s.equity)) for s in ((told.base,) if told.base else ()) + tuple(sessions)
-        ),
+        equity=tuple((s.at, plain(s.equity)) for s in based(told)),
         drawdown=fallen(told, returns),
         monthly=tuple(stats.monthly(returns.days).items()),
         underwater=worst_falls(told, returns),
@@ -151,12 +163,19 @@ def report(
         halts=tuple(told.halts),
         flows=tuple(replace(flow, amount=plain(flow.amount)) for flow in told.flows),
         warnings=(*notes(told, returns, beside), *figures.warnings()),
+        exposure=series.exposure(sessions),
+        trades=trades(told.placed.values()),
     )
 
 
 def to_json(told: Report) -> bytes:
     """Return the report as one line of JSON, the same bytes for the same report."""
     return msgspec.json.encode(told, order="deterministic")
+
+
+def based(told: Chronicle) -> tuple[Session, ...]:
+    """Return the sessions, the last one before them first when there was one."""
+    return (*((told.base,) if told.base else ()), *told.sessions)
 
 
 def fallen(told: Chronicle, returns: Returns) -> tuple[tuple[datetime, float], ...]:

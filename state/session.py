@@ -1,5 +1,6 @@
 """One trading day as a report sees it."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ class Session(msgspec.Struct, frozen=True):
     `growth` is the factor earned since the session before, flows taken out: None while there is no
     money, and None with a reason in `undefined` when nobody can say. `traded` is notional over
     equity, None when there was no equity to divide by. `heaviest` is the holding with the largest
-    weight, and `weight` that weight, signed.
+    weight, and `weight` that weight, signed; `weights` are those of all that is held, at the close.
     """
 
     session: date
@@ -27,6 +28,7 @@ class Session(msgspec.Struct, frozen=True):
     net: float = 0.0
     heaviest: Symbol = ""
     weight: float = 0.0
+    weights: Mapping[Symbol, float] = {}
 
 
 def joined(early: Session, late: Session) -> Session:
@@ -47,4 +49,5 @@ def joined(early: Session, late: Session) -> Session:
         max(early.net, late.net, key=abs),
         heavier.heaviest,
         heavier.weight,
+        late.weights,
     )

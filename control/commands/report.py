@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -13,6 +13,9 @@ from control.client import NoReply
 from control.protocol import Exit, Fault, Reply
 from control.render import Ink, facts, number, percent, rounded, text
 from control.session import PATIENT, Session, session
+
+if TYPE_CHECKING:
+    from state.report import Report
 
 
 def report(
@@ -24,8 +27,13 @@ def report(
     start: Annotated[str | None, typer.Option("--from", metavar="D", help="First day.")] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="D", help="Last day.")] = None,
     form: Annotated[
-        Literal["json", "md"] | None,
-        typer.Option("--format", metavar="json|md", help="The whole report, to --output or here."),
+        Literal["json", "md", "html", "csv"] | None,
+        typer.Option(
+            "--format", metavar="json|md|html|csv", help="The whole report, to --output or here."
+        ),
+    ] = None,
+    plot: Annotated[
+        str | None, typer.Option("--plot", metavar="NAME", help="One plot as PNG, to --output.")
     ] = None,
     journal: Annotated[
         str | None, typer.Option("--journal", metavar="FILE", help="A file, with no daemon.")
@@ -34,9 +42,10 @@ def report(
     """Show performance, risk and execution quality.
 
     The same journal and period give the same bytes. With --format and --output the file holds the
-    report itself; without --format it holds the whole answer.
+    report itself; without --format it holds the whole answer. An HTML report is one file that
+    loads nothing. Plots: equity, drawdown, exposure, weights, symbols, shortfall.
 
-    Example: tm report --period ytd --format md --output report.md
+    Example: tm report --period ytd --format html --output report.html
 
     Exit codes: 0 made, 3 cannot reach the daemon, 5 no bar has closed yet, 7 no such period, 8 no
     such journal, 12 the journal is damaged.
@@ -44,9 +53,9 @@ def report(
     now = session(context)
     asked = protocol.Report(period, start, end)
     reply = made(asked, Path(journal)) if journal else now.ask(asked, timeout=PATIENT)
-    if form is None or not reply.ok:
+    if not reply.ok or (form is None and plot is None):
         now.finish(reply, page)
-    told(now, reply, formatted(reply.data, form))
+    told(now, reply, drawn(reply.data, plot) if plot else formatted(reply.data, form or "json"))
 
 
 def told(now: Session, reply: Reply, content: bytes) -> None:
@@ -68,12 +77,43 @@ def told(now: Session, reply: Reply, content: bytes) -> None:
 
 
 def formatted(data: Mapping[str, Any], form: str) -> bytes:
-    """Return a report as JSON or Markdown, as the state itself writes it."""
-    from state.report import Report, to_json
-    from state.report_markdown import markdown
+    """Return a report as JSON, Markdown, HTML or CSV."""
+    from state.report import to_json
 
-    told = msgspec.convert(data, Report, strict=False)
-    return to_json(told).rstrip() + b"\n" if form == "json" else markdown(told).encode()
+    whole = reported(data)
+    match form:
+        case "html":
+            from control.report_html import html
+
+            return html(whole).encode()
+        case "csv":
+            from state.report_csv import to_csv
+
+            return to_csv(whole).encode()
+        case "md":
+            from state.report_markdown import markdown
+
+            return markdown(whole).encode()
+        case _:
+            return to_json(whole).rstrip() + b"\n"
+
+
+def drawn(data: Mapping[str, Any], name: str) -> bytes:
+    """Return one plot of a report as PNG."""
+    from control.plots.drawing import png
+    from control.plots.report_plots import PLOTS
+
+    if name not in PLOTS:
+        message = f"--plot {name!r} is not one of {', '.join(PLOTS)}"
+        raise NoReply(Exit.USAGE, "USAGE", message, "name one of them")
+    return png(PLOTS[name][1](reported(data)))
+
+
+def reported(data: Mapping[str, Any]) -> "Report":
+    """Return what a reply holds as the report it is."""
+    from state.report import Report
+
+    return msgspec.convert(data, Report, strict=False)
 
 
 def made(asked: protocol.Report, path: Path) -> Reply:

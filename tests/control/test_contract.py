@@ -444,6 +444,33 @@ def test_what_is_too_long_for_xcom_is_cut_by_rule_and_whole_in_the_file(daemon, 
     assert msgspec.json.decode(file.read_bytes())["data"]["equity"] == series
 
 
+@pytest.mark.parametrize(
+    ("words", "begins"),
+    [
+        (("--format", "json"), b'{"'),
+        (("--format", "md"), b"# Report"),
+        (("--format", "html"), b"<!doctype html>"),
+        (("--format", "csv"), b"section,item,field,value"),
+        (("--plot", "equity"), b"\x89PNG"),
+    ],
+)
+def test_a_report_is_written_in_every_format(daemon, tmp_path, words, begins):
+    daemon.always = REPLIES["report"]
+    file = tmp_path / "report"
+    ran = tm("report", *words, "--output", str(file), "--socket", daemon.path)
+
+    assert ran.exit == 0
+    assert file.read_bytes().startswith(begins)
+
+
+def test_a_plot_that_does_not_exist_is_named(daemon):
+    daemon.always = REPLIES["report"]
+    ran = tm("report", "--plot", "pie", "--json", "--socket", daemon.path)
+
+    assert ran.exit == 2
+    assert "equity" in ran.envelope["error"]["message"]
+
+
 def test_a_halt_can_be_written_without_a_daemon(tmp_path):
     env = {"TM_STATE": str(tmp_path), "TM_SOCKET": str(tmp_path / "none.sock")}
     ran = tm("halt", "--reason", "runaway", "--offline", "--json", env=env)

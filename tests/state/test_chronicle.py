@@ -60,6 +60,7 @@ def test_every_session_has_its_growth_without_flows():
         net=0.6721,
         heaviest="KO",
         weight=pytest.approx(5200 / 10_058),
+        weights={"KO": pytest.approx(5200 / 10_058), "XOM": pytest.approx(1560 / 10_058)},
     )
     assert third.growth == pytest.approx(15_262 / 15_058)
     assert third.traded == pytest.approx(2_120 / 15_058)

@@ -71,6 +71,11 @@ def test_a_report_on_the_wire():
         "cagr": pytest.approx(1.0302**126 - 1),
         "volatility": pytest.approx(0.01 / 2**0.5 * 252**0.5),
         "max_drawdown": 0.0,
+        "series": [
+            ["2022-01-03T21:00:00Z", 1.0],
+            ["2022-01-04T21:00:00Z", 1.01],
+            ["2022-01-05T21:00:00Z", 1.0302],
+        ],
     }
     assert wire["risk"]["limits"]["max_order_notional"] == "200000"
     assert {key: value for key, value in wire["risk"].items() if key != "limits"} == {

@@ -8,7 +8,8 @@ import pytest
 from state.event import CashMoved, Halted
 from state.period import Period
 from state.report import report
-from state.report_markdown import cell, markdown, money, percent
+from state.report_markdown import cell, markdown
+from state.report_tables import money, percent
 from tests.state.story import AT_MONDAY, FIRST, MONDAY, STORY, TUESDAY, WEDNESDAY, bars, recorded
 
 

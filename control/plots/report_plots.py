@@ -1,0 +1,147 @@
+"""What a report plots: each takes the report and draws on one pair of axes."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from control.plots.drawing import INK, SERIES, Draw
+from state.report import Report
+from state.series import thinned
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+POINTS: Final = 1500  # of a line; more than any screen has columns for it
+STACKED: Final = len(SERIES) - 1  # symbols with an area of their own; the rest are one
+
+
+def equity(told: Report) -> Draw:
+    """Draw what the account was worth, and the benchmark with the same start."""
+    kept = thinned(told.equity, POINTS)
+    worth = [float(value) for _, value in kept]
+
+    def draw(axes: "Axes") -> None:
+        axes.xaxis_date()
+        axes.plot(times(kept), worth, color=SERIES[0], label="account")
+        other = told.benchmark
+        if other is not None and other.series and worth:
+            axes.plot(
+                times(other.series),
+                [level * worth[0] for _, level in other.series],
+                color=SERIES[6],
+                label=other.name,
+            )
+            axes.legend(loc="upper left")
+        axes.set_ylabel(told.base_currency or "")
+        axes.yaxis.set_major_formatter(grouped)
+
+    return draw
+
+
+def drawdown(told: Report) -> Draw:
+    """Draw how far below its peak the account was."""
+    kept = thinned(told.drawdown, POINTS)
+
+    def draw(axes: "Axes") -> None:
+        axes.xaxis_date()
+        below = [-100 * fall for _, fall in kept]
+        axes.fill_between(times(kept), below, color=SERIES[1], alpha=0.35, linewidth=0)
+        axes.plot(times(kept), below, color=SERIES[1])
+        axes.set_ylabel("% below its peak")
+
+    return draw
+
+
+def exposure(told: Report) -> Draw:
+    """Draw gross and net exposure, with the limit on the gross one."""
+    held = told.exposure
+
+    def draw(axes: "Axes") -> None:
+        axes.xaxis_date()
+        at = days(held.at)
+        axes.plot(at, [100 * x for x in held.gross], color=SERIES[0], label="gross")
+        axes.plot(at, [100 * x for x in held.net], color=SERIES[1], label="net", ls="--")
+        if told.risk.limits is not None:
+            axes.axhline(100 * told.risk.limits.max_gross, color=INK, linewidth=0.8, linestyle=":")
+        axes.set_ylabel("% of equity")
+        axes.legend(loc="lower left", ncols=2)
+
+    return draw
+
+
+def weights(told: Report) -> Draw:
+    """Draw the shares of the symbols that were largest on average; the rest together."""
+    held = told.exposure
+    largest = sorted(range(len(held.symbols)), key=lambda m: -sum(abs(w[m]) for w in held.weights))
+    own, rest = sorted(largest[:STACKED]), largest[STACKED:]
+    areas = [[100 * abs(row[m]) for row in held.weights] for m in own]
+    labels = [held.symbols[m] for m in own]
+    if rest:
+        areas.append([100 * sum(abs(row[m]) for m in rest) for row in held.weights])
+        labels.append(f"{len(rest)} others")
+
+    colours = SERIES[: len(own)] + SERIES[-1:]
+
+    def draw(axes: "Axes") -> None:
+        axes.xaxis_date()
+        if areas:
+            axes.stackplot(days(held.at), areas, labels=labels, colors=colours)
+            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        axes.set_ylabel("% of equity")
+
+    return draw
+
+
+def symbols(told: Report) -> Draw:
+    """Draw what each symbol made, best first."""
+    made = sorted(
+        ((row.symbol, float(row.profit)) for row in told.by_symbol if row.profit is not None),
+        key=lambda pair: (-pair[1], pair[0]),
+    )
+
+    def draw(axes: "Axes") -> None:
+        colours = [SERIES[0] if profit >= 0 else SERIES[1] for _, profit in made]
+        axes.bar([name for name, _ in made], [profit for _, profit in made], color=colours)
+        axes.tick_params(axis="x", rotation=60)
+        axes.set_ylabel(told.base_currency or "")
+        axes.yaxis.set_major_formatter(grouped)
+
+    return draw
+
+
+def shortfalls(told: Report) -> Draw:
+    """Draw what each order cost against the price it was decided at."""
+    cost = [(t.at, t.slippage_bps) for t in told.trades if t.at and t.slippage_bps is not None]
+
+    def draw(axes: "Axes") -> None:
+        axes.xaxis_date()
+        axes.axhline(0, color=INK, linewidth=0.8)
+        axes.scatter(days(at for at, _ in cost), [bps for _, bps in cost], s=9, color=SERIES[0])
+        axes.set_ylabel("bps, a cost when above 0")
+
+    return draw
+
+
+PLOTS: Final[Mapping[str, tuple[str, Callable[[Report], Draw]]]] = {
+    "equity": ("Equity, and the benchmark from the same start", equity),
+    "drawdown": ("Drawdown", drawdown),
+    "exposure": ("Gross and net exposure; dotted, the limit on gross", exposure),
+    "weights": ("Shares of equity, by symbol", weights),
+    "symbols": ("Profit after fees, by symbol", symbols),
+    "shortfall": ("Cost of each order against its decision", shortfalls),
+}
+
+
+def times(series: Sequence[tuple[datetime, object]]) -> list[float]:
+    """Return the moments of a series as an axis of dates counts them."""
+    return days(at for at, _ in series)
+
+
+def days(moments: Iterable[datetime]) -> list[float]:
+    """Return moments in days since 1970, which is matplotlib's epoch."""
+    return [at.timestamp() / 86_400 for at in moments]
+
+
+def grouped(value: float, _: float) -> str:
+    """Return an axis label with its thousands apart."""
+    return f"{value:,.0f}"

@@ -1,0 +1,143 @@
+"""The report as a file one can send: whole, closed, safe, and the same every time."""
+
+import re
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from control.plots.report_plots import PLOTS
+from control.report_html import html, used
+from state.event import Halted
+from state.period import Period
+from state.report import report
+from state.report_markdown import markdown
+from tests.state.story import AT_MONDAY, MONDAY, STORY, TUESDAY, WEDNESDAY, recorded
+
+INDEX = {MONDAY: 100.0, TUESDAY: 101.0, WEDNESDAY: 103.02}
+VOID = {"meta", "br", "hr", "img", "input", "link", "use"}
+
+
+def told(events=STORY):
+    return report(recorded(events), Period(), INDEX, "S&P 500")
+
+
+@pytest.fixture(scope="module")
+def page():
+    return html(told())
+
+
+class Reader(HTMLParser):
+    """What a browser sees: tags that close, ids, and text."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.text, self.tags = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.ids += [value for name, value in attrs if name == "id"]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def read(page):
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    return reader
+
+
+def test_the_page_is_well_formed(page):
+    reader = read(page)
+
+    assert reader.open == []
+    assert len(reader.ids) == len(set(reader.ids))
+
+
+def test_it_loads_nothing_and_may_not(page):
+    reader = read(page)
+    links = [
+        value
+        for _, attrs in reader.tags
+        for name, value in attrs.items()
+        if name in ("src", "href", "xlink:href", "action")
+    ]
+
+    assert all(link.startswith("#") for link in links)
+    assert not re.search(r"url\((?!#)", page)
+    assert "default-src 'none'" in page
+    assert "<script" not in page
+
+
+def test_every_plot_has_a_caption_and_is_read_aloud(page):
+    labels = [attrs.get("aria-label") for tag, attrs in read(page).tags if tag == "svg"]
+
+    assert labels == [label for label, _ in PLOTS.values()]
+
+
+def test_every_table_has_a_caption_and_row_headings(page):
+    tags = [tag for tag, _ in read(page).tags]
+    scopes = [attrs.get("scope") for tag, attrs in read(page).tags if tag == "th"]
+
+    assert tags.count("caption") == tags.count("table") > 8
+    assert all(scopes)
+
+
+def test_figures_are_those_of_the_markdown(page):
+    text = " ".join(read(page).text)
+    cells = re.findall(r"\| ([^|]+?) (?=\|)", markdown(told()))
+    shown = [cell for cell in cells if re.search(r"\d", cell) and "\\" not in cell]
+
+    assert len(shown) > 60
+    assert [cell for cell in shown if cell not in text] == []
+
+
+def test_what_people_wrote_is_only_text():
+    page = html(told([*STORY, Halted("account", "<script>x</script>", "MANUAL", "a&b", AT_MONDAY)]))
+
+    assert "<script>" not in page
+    assert "&lt;script&gt;x&lt;/script&gt;" in page
+
+
+def test_nothing_yet_is_a_page_too():
+    empty = html(report([], Period()))
+
+    assert read(empty).open == []
+    assert "no session closed in this period" in empty
+
+
+def test_regenerating_gives_identical_bytes(page):
+    assert html(told()) == page
+
+
+def test_thirty_three_years_stay_under_a_megabyte():
+    years = 8_313
+    whole = told()
+    long = replace(
+        whole,
+        equity=whole.equity[:1] * years,
+        drawdown=whole.drawdown[:1] * years,
+        monthly=tuple((f"{1990 + n // 12}-{n % 12 + 1:02}", 0.01) for n in range(396)),
+    )
+
+    assert len(html(long)) < 1_000_000
+    assert len(msgspec.json.encode(long)) < 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("most", "limit", "share"), [(0.5, 1.0, 0.5), (2.0, 1.0, 1.0), (0.0, 0.0, 0.0), (0.1, 0.0, 1.0)]
+)
+def test_a_limit_of_nothing_is_used_up_by_anything(most, limit, share):
+    assert used(most, limit) == share
