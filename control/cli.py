@@ -37,6 +37,8 @@ COMMANDS: Final = {  # name: does it change something, and so take a key
     "report": False,
     "events": False,
     "verify": False,
+    "backup": True,
+    "restore": False,
     "config": False,
     "wait": False,
     "shutdown": True,

@@ -102,6 +102,12 @@ class Reconcile(Query, frozen=True, tag="reconcile"):
     """Compare the books with the broker's now. What it finds is journaled."""
 
 
+class Backup(Query, frozen=True, tag="backup"):
+    """Copy the journal to a file of the daemon's host, verified. That it was done is journaled."""
+
+    file: str
+
+
 class Audit(Query, frozen=True, tag="audit"):
     """Check books, limits, journal, data and disk."""
 
@@ -148,6 +154,7 @@ Question = (
     | Fills
     | DryRun
     | Reconcile
+    | Backup
     | Audit
     | Report
     | Events

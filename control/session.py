@@ -16,7 +16,7 @@ from control.address import AddressInvalid, configuration_file, socket_path, sta
 from control.airflow import TaskUnnamed, task_key, under_airflow
 from control.client import NoReply, ask
 from control.key import checked, fresh
-from control.protocol import Asked, Exit, Fault, Orders, Query, Reconcile, Reply, encode
+from control.protocol import Asked, Backup, Exit, Fault, Orders, Query, Reconcile, Reply, encode
 from control.render import Ink
 from control.stop import ToldToStop, told_to_stop
 from control.when import seconds, zoned
@@ -79,7 +79,7 @@ class Session:
         limit = self.options.timeout or timeout
         patience = limit - min(2.0, limit / 10) if wait else 0.0
         request: Asked[Any] = Asked(question, wait=patience)
-        if isinstance(question, Query) and not isinstance(question, Reconcile):
+        if isinstance(question, Query) and not isinstance(question, Reconcile | Backup):
             return self._asked(request, limit)
         own = self._own_key()
         request = self.keyed(request, own)

@@ -12,6 +12,7 @@ from control import protocol
 from control.protocol import (
     Audit,
     Await,
+    Backup,
     DryRun,
     Events,
     Exit,
@@ -30,6 +31,7 @@ from control.protocol import (
     decode_reply,
 )
 from control.request import Request
+from daemon.backups import Backups
 from daemon.engine import Engine
 from daemon.identity import cause_of, op_of
 from daemon.keeping import replayed
@@ -76,6 +78,7 @@ class Handlers:
         self._watch, self._version, self._zone = watch, version, zone
         self._configuration, self._benchmark = configuration, benchmark
         self._ending = asyncio.Event()
+        self._backups = Backups(engine, store, clock)
 
     def end(self) -> None:
         """The daemon stops: answer now those who wait for something to happen."""
@@ -85,7 +88,7 @@ class Handlers:
         """Answer `request` on behalf of `principal`."""
         ask = request.ask
         try:
-            if isinstance(ask, ClientCommand | Reconcile):
+            if isinstance(ask, ClientCommand | Reconcile | Backup):
                 reply = await self._command(request, ask, principal)
             else:
                 reply = await self._question(ask, request)
@@ -133,8 +136,8 @@ class Handlers:
                 return self._say("config show", dict(self._configuration))
             case Await(id_):
                 return await self._await(id_, request.wait)
-            case Reconcile():
-                raise TypeError("a reconciliation is journaled: it is a command")
+            case Reconcile() | Backup():
+                raise TypeError("what it finds is journaled: it is a command")
             case _:
                 assert_never(ask)
 
@@ -229,7 +232,7 @@ class Handlers:
         return (await self._store.commands([rid])).get(rid)
 
     async def _command(
-        self, request: Request, ask: ClientCommand | Reconcile, principal: Principal
+        self, request: Request, ask: ClientCommand | Reconcile | Backup, principal: Principal
     ) -> Reply:
         """Take a command: once per key, whoever asks and however often."""
         if request.key is None:
@@ -241,6 +244,8 @@ class Handlers:
             return replayed(known, cause) if known else late
         if isinstance(ask, Reconcile):
             return await self._reconcile(cause)
+        if isinstance(ask, Backup):
+            return await self._backups.answer(ask, cause)
         reply = await self._engine.ask(ask, cause)
         return await self._until_final(reply, request.wait)
 

@@ -14,6 +14,7 @@ from state.answers import denial, order, plain, plan
 from state.command import Cause
 from state.denial import Denial
 from state.event import (
+    BackedUp,
     CancelRequested,
     CashMoved,
     CommandFinished,
@@ -116,6 +117,10 @@ def data(now: Snapshot, cause: Cause, events: Sequence[Event]) -> Any:
         moved = [e for e in events if isinstance(e, CashMoved)]
         answer["moved"] = [builtin({"kind": e.kind, "amount": plain(e.amount)}) for e in moved]
         answer["cash"] = builtin(plain(now.ledger.cash))
+    for event in events:
+        if isinstance(event, BackedUp):
+            answer |= {"file": event.file, "bytes": event.bytes}
+            answer |= {"seq": event.seq, "hash": event.hash}
     return answer
 
 

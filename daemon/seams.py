@@ -52,6 +52,12 @@ class Store(Protocol):
     async def read(self, question: Callable[..., T], *arguments: object) -> T:
         """Run `question(connection, *arguments)` on a read-only connection."""
 
+    async def aside(self, work: Callable[..., T], *arguments: object) -> T:
+        """Run long `work(connection, journal, *arguments)` where nobody waits for it.
+
+        It has a read-only connection of its own, and `journal` is the file's path.
+        """
+
 
 class OwnedStore(Store, Protocol):
     """A store, as who opened it has it."""

@@ -68,6 +68,22 @@ class JournalStore:
         self._writer.fit()
         return await hop(self._reading, answer, self._reading._conn, question, arguments)
 
+    async def aside(self, work: Callable[..., T], *arguments: object) -> T:
+        """Run long `work(connection, journal, *arguments)` in a thread and connection of its own.
+
+        Once begun it runs to its end, cancelled or not.
+        """
+        self._writer.fit()
+        return await asyncio.shield(self._alone(work, arguments))
+
+    async def _alone(self, work: Callable[..., T], arguments: Sequence[object]) -> T:
+        path = self._writer.path
+        own = await in_thread(partial(reader, path))
+        try:
+            return await hop(own, work, own._conn, path, *arguments)
+        finally:
+            await own.close()
+
     def release_ballast(self) -> bool:
         """Give up the space kept back for a full disk; False when that was done before."""
         return self._writer.space.release()
@@ -115,6 +131,11 @@ class InlineStore:
             return answer(self._writer.db, question, arguments)
         finally:
             self._writer.db.execute("PRAGMA query_only = OFF").close()
+
+    async def aside(self, work: Callable[..., T], *arguments: object) -> T:
+        """Run `work(connection, journal, *arguments)`; inline all is in everybody's way."""
+        self._writer.fit()
+        return work(self._writer.db, self._writer.path, *arguments)
 
     def release_ballast(self) -> bool:
         """Give up the space kept back for a full disk; False when that was done before."""

@@ -8,8 +8,9 @@ from typing import Final
 
 from daemon.space import Space
 from state.chain import append
+from state.checkpoint import checkpoint
 from state.history import find_commands
-from state.journal import CommitInDoubt, JournalFull, checkpoint
+from state.journal import CommitInDoubt, JournalFull
 from state.order import Rid
 from state.record import Batch, Head, StoredCommand
 
@@ -32,6 +33,7 @@ class Writer:
         log_limit: int = LOG_LIMIT,
     ) -> None:
         self.db, self.head, self.space = db, head, space
+        self.path = path or Path(":memory:")
         self._log_limit = log_limit
         self._doubt: CommitInDoubt | None = None
         self._log = path.with_name(path.name + "-wal") if path else None

@@ -9,6 +9,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from state.event import (
+    BackedUp,
     BarsClosed,
     CancelRequested,
     CashMoved,
@@ -35,6 +36,7 @@ from state.event import (
     PositionAdjusted,
     Reconciled,
     ReconcileStarted,
+    Restored,
     Resumed,
     ShutdownRequested,
     Start,
@@ -129,8 +131,10 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
             return replace(now, reconciled=not differences, differences=differences)
         case CommandReceived() | CommandRefused() | CommandSkipped() | OrderDenied():
             return now
-        case ShutdownRequested():
+        case ShutdownRequested() | BackedUp():
             return now
+        case Restored(next_oid=next_oid):
+            return replace(now, next_oid=max(now.next_oid, next_oid), reconciled=False)
         case _:
             assert_never(event)
 

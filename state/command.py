@@ -215,8 +215,24 @@ class HaltForDisk(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class RecordBackup(msgspec.Struct, frozen=True):
+    """A verified copy of the journal up to record `seq`, whose hash is `hash`, is in `file`."""
+
+    file: str
+    seq: int
+    hash: str
+    bytes: int
+
+
 Report = (
-    CloseBars | Claim | RecordStatus | RecordFill | RecordReconciliation | RecordStart | HaltForDisk
+    CloseBars
+    | Claim
+    | RecordStatus
+    | RecordFill
+    | RecordReconciliation
+    | RecordStart
+    | RecordBackup
+    | HaltForDisk
 )
 
 Command = ClientCommand | Report

@@ -23,6 +23,7 @@ from state.command import (
     MakePlan,
     MoveCash,
     Rebalance,
+    RecordBackup,
     RecordFill,
     RecordReconciliation,
     RecordStart,
@@ -33,6 +34,7 @@ from state.command import (
     SubmitOrder,
 )
 from state.event import (
+    BackedUp,
     CommandFinished,
     CommandReceived,
     OrderCancelled,
@@ -111,6 +113,8 @@ def unfold(course: Unfolding, command: Command) -> Unavailable | None:
             halt_for_disk(course, command)
         case RecordStart(start):
             course.note(Started(start, course.moment.at))
+        case RecordBackup(file, seq, hash_, size):
+            course.note(BackedUp(file, seq, hash_, size, course.moment.at))
         case Shutdown():
             course.note(ShutdownRequested(course.actor, course.moment.at))
         case _:

@@ -305,6 +305,32 @@ class ShutdownRequested(msgspec.Struct, frozen=True, tag="shutdown_requested"):
     at: datetime
 
 
+class BackedUp(msgspec.Struct, frozen=True, tag="backed_up"):
+    """A verified copy of the journal up to record `seq`, whose hash is `hash`, is in `file`."""
+
+    file: str
+    seq: int
+    hash: str
+    bytes: int
+    at: datetime
+
+
+class Restored(msgspec.Struct, frozen=True, tag="restored"):
+    """The journal goes on from a backup that ends with record `seq`, whose hash is `hash`.
+
+    `next_oid` is above every broker order id that may have been used since. `keys` came over from
+    the journal that was replaced; None when nobody could read it.
+    """
+
+    file: str
+    seq: int
+    hash: str
+    next_oid: int
+    keys: int | None
+    actor: str
+    at: datetime
+
+
 Event = (
     Started
     | CommandReceived
@@ -335,4 +361,6 @@ Event = (
     | ReconcileStarted
     | Reconciled
     | ShutdownRequested
+    | BackedUp
+    | Restored
 )

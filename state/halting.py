@@ -122,10 +122,11 @@ def resume(course: Unfolding, command: Resume) -> None:
             "nobody's name is on this resume",
             hint="say who answers for it: --accept-risk NAME",
         )
-    elif halting.code == Code.RECONCILE_PENDING and course.now.differences:
+    elif halting.code == Code.RECONCILE_PENDING and not course.now.reconciled:
+        subjects = ", ".join(found.subject for found in course.now.differences)
         course.deny(
             Code.RECONCILE_PENDING,
-            f"the books still differ in {', '.join(d.subject for d in course.now.differences)}",
+            f"the books still differ in {subjects}" if subjects else "the books are not compared",
             hint="look at `tm reconcile`, then explain it with `tm reconcile accept`",
         )
     else:

@@ -9,9 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal
-
-import msgspec
+from typing import Final
 
 from state.record import Head
 from state.schema import APPLICATION_ID, LADDER, Step
@@ -20,6 +18,7 @@ Database = sqlite3.Connection  # the types, for those who may not import sqlite3
 DatabaseError = sqlite3.Error
 
 GENESIS: Final = Head(0, bytes(32))
+RESTORING: Final = ".restoring"  # ends the name of a journal that is not in its place yet
 
 
 class UnfitJournal(Exception):
@@ -52,14 +51,6 @@ class JournalFull(Exception):
 
 class CommitInDoubt(Exception):
     """A COMMIT raised: the batch may or may not be durable. Only a restart can tell."""
-
-
-class Checkpoint(msgspec.Struct, frozen=True):
-    """What a checkpoint did: `frames` are in the log, `moved` of them are in the database too."""
-
-    busy: bool
-    frames: int
-    moved: int
 
 
 def connect(
@@ -166,6 +157,8 @@ def version_of(file: Path, newest: int) -> int | None:
     if not file.exists() or not file.stat().st_size:
         if beside(file, "-wal").exists() and beside(file, "-wal").stat().st_size:
             raise CorruptJournal(str(file), "is gone or empty, but its log remains; restore it")
+        if beside(file, RESTORING).exists():
+            raise CorruptJournal(str(file), "is gone: a restore was cut short; do it again")
         return None
     application, version = marks_of(file)
     if application != APPLICATION_ID:
@@ -247,8 +240,28 @@ def keep_copy(db: sqlite3.Connection, file: Path, version: int) -> Path:
     copy, new = beside(file, f".v{version}"), beside(file, f".v{version}.new")
     new.unlink(missing_ok=True)
     new.touch(mode=0o600)
-    db.execute("VACUUM INTO ?", (str(new),)).close()
+    copy_into(db, new)
     return new.replace(copy)
+
+
+def copy_into(db: sqlite3.Connection, new: Path) -> None:
+    """Copy all that a connection sees, as of this moment, into an empty file, and synchronise it.
+
+    VACUUM itself leaves that to the operating system. Writers go on meanwhile.
+    """
+    (guarded,) = db.execute("PRAGMA query_only").fetchone()
+    db.execute("PRAGMA query_only = OFF").close()  # it forbids this too; mode=ro still protects
+    try:
+        db.execute("VACUUM INTO ?", (str(new),)).close()
+    finally:
+        db.execute(f"PRAGMA query_only = {guarded}").close()
+    copied = sqlite3.connect(f"{new.as_uri()}?mode=rw", uri=True, isolation_level=None)
+    try:
+        copied.execute("PRAGMA synchronous = FULL").close()
+        (version,) = copied.execute("PRAGMA user_version").fetchone()
+        copied.execute(f"PRAGMA user_version = {version}").close()  # a commit syncs all of a file
+    finally:
+        copied.close()
 
 
 def beside(file: Path, suffix: str) -> Path:
@@ -282,14 +295,3 @@ def name_of(db: sqlite3.Connection) -> str:
     except sqlite3.Error:
         return "the journal"
     return str(row[2]) if row and row[2] else "the journal"
-
-
-def checkpoint(db: sqlite3.Connection, mode: Literal["PASSIVE", "TRUNCATE"]) -> Checkpoint:
-    """Move the log into the database; TRUNCATE also empties it. Never waits for a reader."""
-    (patience,) = db.execute("PRAGMA busy_timeout").fetchone()
-    db.execute("PRAGMA busy_timeout = 0").close()
-    try:
-        busy, frames, moved = db.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
-    finally:
-        db.execute(f"PRAGMA busy_timeout = {patience}").close()
-    return Checkpoint(bool(busy), frames, moved)

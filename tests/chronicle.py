@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from state.apply import apply, replay
 from state.canonical import body_of
 from state.chain import append
+from state.checkpoint import checkpoint
 from state.event import (
     BarsClosed,
     CashMoved,
@@ -24,7 +25,7 @@ from state.event import (
     OrderSubmitted,
     Resumed,
 )
-from state.journal import GENESIS, Database, checkpoint, connect
+from state.journal import GENESIS, Database, connect
 from state.order import Order, Status, order_id, request_id
 from state.quote import Bar
 from state.record import Batch, Head, StoredCommand

@@ -162,6 +162,7 @@ REPLIES = {  # by the name on the wire
     "reconcile": done(
         "reconcile", {"differences": [{"subject": "cash", "ours": "10", "broker": "12.5"}]}
     ),
+    "backup": done("backup", {"file": "/b/1234-ab.db", "seq": 1234, "hash": "ab", "bytes": 9000}),
     "reconcile_accept": done("reconcile_accept", {"moved": [], "cash": "12.5"}),
     "audit": done("audit", {"verdict": "warn", "as_of": None, "checks": CHECKS}),
     "report": done("report", plain(report([], Period()))),

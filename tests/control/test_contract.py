@@ -76,6 +76,7 @@ ASKED = [  # what is typed, what is asked for it, and a word of what a person is
         commands.AcceptDifference("dividend", "paid"),
         "12.50",
     ),
+    ("backup /b/{seq}-{head}.db", protocol.Backup("/b/{seq}-{head}.db"), "/b/1234-ab.db"),
     ("audit", protocol.Audit(), "0.9877"),
     ("report --period ytd", protocol.Report("ytd"), "sessions"),
     (
@@ -123,11 +124,13 @@ def daemon(running):
 
 def keyed(question):
     """Whether a command takes a key."""
-    return not isinstance(question, protocol.Query) or isinstance(question, protocol.Reconcile)
+    journaled = protocol.Reconcile | protocol.Backup
+    return not isinstance(question, protocol.Query) or isinstance(question, journaled)
 
 
 def test_every_command_is_walked():
-    assert {case[0].split()[0] for case in ASKED} == set(COMMANDS)
+    alone = {"restore"}  # asks no daemon
+    assert {case[0].split()[0] for case in ASKED} == set(COMMANDS) - alone
     tags = {op(protocol.Asked(case[1])) for case in ASKED}
     assert tags == set(REPLIES)
 

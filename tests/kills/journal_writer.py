@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from state.apply import replay
 from state.chain import append, load
-from state.journal import CommitInDoubt, checkpoint, connect
+from state.checkpoint import checkpoint
+from state.journal import CommitInDoubt, connect
 from state.record import Batch
 from tests.chronicle import DRILL, WALL
 

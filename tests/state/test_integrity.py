@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from state.chain import append
+from state.checkpoint import checkpoint
 from state.event import OrderFilled
 from state.integrity import Verified, quick_check, verify
-from state.journal import GENESIS, CorruptJournal, checkpoint, connect, reader
+from state.journal import GENESIS, CorruptJournal, connect, reader
 from state.record import Batch
 from state.snapshot import Snapshot
 from tests.chronicle import LONG, WALL, write

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from state.apply import replay
 from state.chain import append, load
+from state.checkpoint import checkpoint
 from state.event import CashMoved
 from state.history import find_commands
 from state.journal import (
@@ -19,7 +20,6 @@ from state.journal import (
     CorruptJournal,
     ForeignJournal,
     NewerJournal,
-    checkpoint,
     connect,
     reader,
 )
