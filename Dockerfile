@@ -28,7 +28,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends tini && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin && \
     groupadd --gid 10001 tm && \
     useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/trade-manager tm && \
-    install -d -o 10001 -g 10001 -m 0770 /var/lib/trade-manager /reports && \
+    install -d -o 10001 -g 10001 -m 0770 /var/lib/trade-manager /reports /backups && \
     install -d -o 10001 -g 10001 -m 0750 /run/trade-manager
 COPY --from=builder /opt/trade-manager /opt/trade-manager
 # no VOLUME: under DockerOperator each run would leave an anonymous one behind

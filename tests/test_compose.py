@@ -63,7 +63,7 @@ def test_its_volumes_are_those_the_dags_name():
     operator = (DEPLOY / "airflow-hub/plugins/trade_manager/tm_operator.py").read_text()
     named = set(re.findall(r'"(trade-manager_\w+)"', operator))
 
-    assert named == {"trade-manager_run", "trade-manager_reports"}
+    assert named == {"trade-manager_run", "trade-manager_reports", "trade-manager_backups"}
     assert named <= {volume["name"] for volume in COMPOSE["volumes"].values()}
 
 

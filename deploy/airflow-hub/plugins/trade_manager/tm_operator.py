@@ -103,6 +103,12 @@ def socket_volume():
     return Mount(source=name, target="/run/trade-manager", type="volume", read_only=True)
 
 
+def backup_volume():
+    """Return the mount of the volume that the daemon writes backups to, to read them."""
+    name = variable("trade_manager_backup_volume", "trade-manager_backups")
+    return Mount(source=name, target="/backups", type="volume", read_only=True)
+
+
 def report_volume():
     """Return the mount of the volume that reports are written to."""
     name = variable("trade_manager_report_volume", "trade-manager_reports")

@@ -26,7 +26,7 @@ HUB = Path(__file__).parent.parent.parent
 FOLDER = HUB / "dags" / "trade-manager"
 FILES = sorted(FOLDER.glob("*.py"))
 POOLS = json.loads((HUB / "config" / "pools.json").read_text())
-CHANGING = {"plan", "execute", "reconcile"}  # and an audit that may halt
+CHANGING = {"plan", "execute", "reconcile", "backup"}  # and an audit that may halt
 UNDEFINED_WITHOUT_A_LOGICAL_DATE = re.compile(
     r"\b(ds|ds_nodash|ts|ts_nodash|logical_date|execution_date|data_interval_(start|end))\b"
 )
@@ -182,7 +182,8 @@ def test_templates_render_strictly(dag):
     """A name that is misspelt, or missing in some run, fails here and not at half past three."""
     jinja2 = pytest.importorskip("jinja2")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
-    plan = json.dumps({"schema": "trade-manager/1", "data": {"plan_id": "3k7q2m"}})
+    data = {"plan_id": "3k7q2m", "file": "/backups/b.db"}
+    said = json.dumps({"schema": "trade-manager/1", "data": data})
 
     class Named:
         dag_id, run_id, task_id, map_index = "a_dag", "manual__1", "a_task", -1
@@ -191,7 +192,7 @@ def test_templates_render_strictly(dag):
 
         def xcom_pull(self, task_ids):
             assert task_ids in dag.task_ids
-            return plan
+            return said
 
         def get(self, name, default):
             assert name.startswith("trade_manager_")
@@ -207,6 +208,8 @@ def test_templates_render_strictly(dag):
         assert not any("{{" in text for text in rendered)
         if "execute" in task.command:
             assert "3k7q2m" in rendered
+        if "restore" in task.command:
+            assert "/backups/b.db" in rendered
 
 
 def test_tasks_are_linked_in_order(bag):
@@ -214,6 +217,18 @@ def test_tasks_are_linked_in_order(bag):
         dag = bag.dags[name]
         order = [task.task_id for task in dag.topological_sort()]
         assert order == ["audit", "plan", "execute", "report"]
+    drill = [task.task_id for task in bag.dags["trade_manager_restore_drill"].topological_sort()]
+    assert drill == ["backup", "verify", "restore"]
     execute = bag.dags["trade_manager_rebalance_approved"].get_task("execute")
     assert "--require-approval" in execute.command
     assert execute.retries * execute.retry_delay >= timedelta(hours=1), "as long as the plan lives"
+
+
+def test_a_drill_cannot_touch_the_accounts_state(bag):
+    """The daemon's state is mounted nowhere, and backups are there to be read."""
+    tasks = [task for dag in bag.dags.values() for task in dag.tasks]
+    mounts = [mount for task in tasks for mount in task.mounts]
+    assert "/var/lib/trade-manager" not in {mount["Target"] for mount in mounts}
+    kept = [mount for mount in mounts if mount["Target"] == "/backups"]
+    assert kept
+    assert all(mount["ReadOnly"] for mount in kept)
