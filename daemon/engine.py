@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from control.protocol import Reply, decode_reply
 from daemon.keeping import finalised, replayed, row, touched, unjournaled, without_disk
 from daemon.message import SUBMITTING, URGENT, Act, Answer, EngineEnded, Message
+from daemon.recollection import Recollection
 from daemon.replies import (
     busy,
     disk_full_reply,
@@ -49,8 +50,7 @@ log = logging.getLogger(__name__)
 class Engine:
     """Holds the live snapshot. Messages are decided in order and committed in groups.
 
-    Nobody is answered, and nothing is believed or done, before the commit. `act` is told the
-    events of each commit, to carry them into the world.
+    Nobody is answered, and nothing believed or done, before the commit; `act` is told its events.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Engine:
     async def ask(self, command: ClientCommand, cause: Cause) -> Reply:
         """Return the durable reply to a client's command; the same key gets the same reply.
 
-        Raises EngineEnded: then nobody knows, and the client must ask again.
+        Raises EngineEnded: nobody knows, ask again.
         """
         if isinstance(command, SUBMITTING):
             await self._between_closes.wait()
@@ -193,14 +193,15 @@ class Engine:
 
     async def _commit(self, messages: Sequence[Message]) -> None:
         """Decide `messages` in order, make what they cause durable, then answer and act."""
-        rids = [cause.rid for _, cause, _ in messages if cause is not None]
-        stored = dict(await self._store.commands(rids)) if rids else {}
         now, events = self.snapshot, list[Event]()
         rows: dict[Rid, StoredCommand] = {}
         answers: list[tuple[asyncio.Future[Answer], Answer]] = []
         wall = self._clock.wall()
-        for command, cause, future in messages:
-            if cause is not None and (known := rows.get(cause.rid) or stored.get(cause.rid)):
+        recollection = await Recollection.of(self._store, now, messages)
+        for told, cause, future in messages:
+            command = recollection.reminded(told)
+            known = cause and (rows.get(cause.rid) or recollection.command(cause.rid))
+            if cause is not None and known:
                 answer = Answer(reply=replayed(known, cause))
             elif cause is not None and self.disk_full and not isinstance(command, URGENT):
                 answer = Answer(reply=disk_full_reply(cause, now))
@@ -219,6 +220,7 @@ class Engine:
                 else:
                     now = decided.now
                     events += decided.events
+                    recollection.note(decided.events)
                     answer = Answer(tuple(decided.events))
                     if cause is not None:
                         reply = first_reply(now, cause, decided.events)

@@ -83,7 +83,8 @@ async def look(engine: Engine, broker: Broker) -> BrokerBook:
     since = now.closed_at or now.at
     book = await broker.book(since - LOOK_BACK if since else None)
     for fill in book.executions:
-        if fill.execution_id not in now.executions:
+        booked = now.executions.get(fill.execution_id)
+        if booked is None or booked.revision < fill.revision:
             engine.report(fill)
     for told in book.orders:
         order_id = told.order_ref.removeprefix("TM1.")
@@ -154,8 +155,8 @@ async def look_for_differences(
         since = now.closed_at.date() - LOOK_BACK if now.closed_at else None
         missing = [
             execution
-            for execution, session in now.executions.items()
-            if execution not in theirs and (since is None or session > since)
+            for execution, booked in now.executions.items()
+            if execution not in theirs and (since is None or booked.session > since)
         ]
         if not missing:
             return differences(now, book, late), book.cash

@@ -10,9 +10,9 @@ import msgspec
 from daemon.feeds.bar_check import Refusal
 from state.command import RecordFill, RecordStatus
 from state.instrument import Symbol
-from state.order import Order, Rid
+from state.order import Order, OrderId, Rid
 from state.quote import Close
-from state.record import Batch, Head, StoredCommand
+from state.record import Batch, Head, Kept, StoredCommand
 
 T = TypeVar("T")
 
@@ -42,6 +42,9 @@ class Store(Protocol):
 
     async def commands(self, rids: Sequence[Rid]) -> Mapping[Rid, StoredCommand]:
         """Return the stored commands among `rids`."""
+
+    async def kept(self, orders: Sequence[OrderId], executions: Sequence[str]) -> Kept:
+        """Return what the journal keeps of orders and executions that memory let go."""
 
     def release_ballast(self) -> bool:
         """Give up the space kept back for a full disk; False when that was done before."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from daemon.engine import Engine
 from daemon.seams import Broker
-from state.command import Claim, RecordStatus, ReportKind
+from state.command import Claim, RecordStatus, ReportKind, Withhold
 from state.order import Order, Status
 
 log = logging.getLogger(__name__)
@@ -63,23 +63,25 @@ class Sender:
             order = self._engine.snapshot.orders.get(claimed.order_id)
             if order is None or order.status not in {Status.SENDING, Status.PENDING_CANCEL}:
                 continue
-            if why := self._last_check(order):
-                log.warning("order_not_sent", extra={"order_id": order.order_id, "why": why})
-                self._engine.report(RecordStatus(order.order_id, ReportKind.NOT_SEEN, reason=why))
+            if (held_back := self._last_check(order)) is not None:
+                log.warning("order_not_sent", extra={"report": repr(held_back)})
+                self._engine.report(held_back)
             else:
                 self._broker.place(order)
 
-    def _last_check(self, order: Order) -> str:
+    def _last_check(self, order: Order) -> Withhold | RecordStatus | None:
         """Return why an order must not go after all; read with no await before the send."""
-        now = self._engine.snapshot
+        now, order_id = self._engine.snapshot, order.order_id
         if order.status is Status.PENDING_CANCEL:
-            return "asked back before it was sent"
+            why = "asked back before it was sent"
+            return RecordStatus(order_id, ReportKind.NOT_SEEN, reason=why)
         if order.source != "flatten" and (halting := now.halting(order.symbol)):
-            return f"halted: {halting.reason}"
+            return Withhold(order_id, "halted", halting.reason)
         if order.source != "flatten" and self._stopped():
-            return "halted by the halt file"
+            return Withhold(order_id, "halted", "halted by the halt file")
         if self._floor is None or not self._broker.connected:
-            return "the broker's connection closed"
+            why = "the broker's connection closed"
+            return RecordStatus(order_id, ReportKind.NOT_SEEN, reason=why)
         if order.symbol not in now.marks:
-            return "there is no price"
-        return ""
+            return Withhold(order_id, "expired", "there is no price")
+        return None

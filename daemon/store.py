@@ -16,8 +16,8 @@ from daemon.writer import Writer
 from state.chain import load
 from state.integrity import quick_check
 from state.journal import GENESIS, connect, in_memory, reader
-from state.order import Rid
-from state.record import Batch, Head, StoredCommand
+from state.order import OrderId, Rid
+from state.record import Batch, Head, Kept, StoredCommand
 from state.snapshot import Snapshot
 
 P = ParamSpec("P")
@@ -62,6 +62,10 @@ class JournalStore:
     async def commands(self, rids: Sequence[Rid]) -> Mapping[Rid, StoredCommand]:
         """Return the stored commands among `rids`."""
         return await hop(self._writing, self._writer.commands, rids)
+
+    async def kept(self, orders: Sequence[OrderId], executions: Sequence[str]) -> Kept:
+        """Return what the journal keeps of orders and executions that memory let go."""
+        return await hop(self._writing, self._writer.kept, orders, executions)
 
     async def read(self, question: Callable[..., T], *arguments: object) -> T:
         """Run `question(connection, *arguments)` over one state of the journal, read-only."""
@@ -122,6 +126,10 @@ class InlineStore:
     async def commands(self, rids: Sequence[Rid]) -> Mapping[Rid, StoredCommand]:
         """Return the stored commands among `rids`."""
         return self._writer.commands(rids)
+
+    async def kept(self, orders: Sequence[OrderId], executions: Sequence[str]) -> Kept:
+        """Return what the journal keeps of orders and executions that memory let go."""
+        return self._writer.kept(orders, executions)
 
     async def read(self, question: Callable[..., T], *arguments: object) -> T:
         """Run `question(connection, *arguments)`; one that writes fails, as it would in life."""

@@ -9,10 +9,10 @@ from typing import Final
 from daemon.space import Space
 from state.chain import append
 from state.checkpoint import checkpoint
-from state.history import find_commands
+from state.history import booked, find_commands, find_orders
 from state.journal import CommitInDoubt, JournalFull
-from state.order import Rid
-from state.record import Batch, Head, StoredCommand
+from state.order import OrderId, Rid
+from state.record import Batch, Head, Kept, StoredCommand
 
 CHECKPOINT_EVERY: Final = 2000  # commits
 LOOK_EVERY: Final = 64  # commits, at the size of the log
@@ -61,6 +61,11 @@ class Writer:
         """Return the stored commands among `rids`."""
         self.fit()
         return find_commands(self.db, rids)
+
+    def kept(self, orders: Sequence[OrderId], executions: Sequence[str]) -> Kept:
+        """Return what is kept of orders and executions."""
+        self.fit()
+        return Kept(find_orders(self.db, orders), booked(self.db, executions))
 
     @property
     def checkpoint_due(self) -> bool:

@@ -18,6 +18,7 @@ from state.event import (
     CommandRefused,
     CommandSkipped,
     Event,
+    ExecutionCorrected,
     Halted,
     OrderAccepted,
     OrderCancelled,
@@ -26,7 +27,9 @@ from state.event import (
     OrderFilled,
     OrderLost,
     OrderNotPlaced,
+    OrderRecalled,
     OrderRejected,
+    OrderReleased,
     OrderStopped,
     OrderSubmitted,
     PlanApproved,
@@ -47,7 +50,7 @@ from state.instrument import EXACT, ONE, ZERO, Symbol, amount, money
 from state.ledger import Ledger, moved, post
 from state.order import Trigger
 from state.plan import PlanId, PlanState
-from state.progress import ended, filled, finished, submitted, with_order
+from state.progress import corrected, ended, filled, finished, released, submitted, with_order
 from state.quote import Mark
 from state.snapshot import Day, Halting, Snapshot
 
@@ -93,7 +96,7 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
                 reported=max(order.reported, reported),
             )
         case CancelRequested(order_id, reason):
-            return with_order(now, order_id, Trigger.ASK_CANCEL, reason=reason)
+            return with_order(now, order_id, Trigger.ASK_CANCEL, reason=reason, asked_back=True)
         case OrderCancelled(order_id, reported, reason):
             return ended(now, order_id, Trigger.CANCEL, reported, reason)
         case OrderRejected(order_id, reported, reason):
@@ -104,6 +107,12 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
             return ended(now, order_id, Trigger.NOT_SEEN, ZERO, "never reached the broker")
         case OrderFilled():
             return filled(now, event)
+        case ExecutionCorrected():
+            return corrected(now, event)
+        case OrderRecalled(order):
+            return replace(now, orders={**now.orders, order.order_id: order})
+        case OrderReleased(order):
+            return released(now, order.order_id)
         case CommandFinished(rid):
             return finished(now, rid)
         case CashMoved():
@@ -167,7 +176,7 @@ def closed(now: Snapshot, event: BarsClosed) -> Snapshot:
     executions = now.executions
     if now.session != event.session:
         oldest = event.session - EXECUTIONS_KEPT
-        executions = {x: session for x, session in executions.items() if session >= oldest}
+        executions = {x: booked for x, booked in executions.items() if booked.session >= oldest}
     return replace(
         now,
         executions=executions,

@@ -16,11 +16,13 @@ from state.command import (
 from state.denial import Code
 from state.event import (
     CashMoved,
+    ExecutionCorrected,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderLost,
     OrderNotPlaced,
+    OrderRecalled,
     OrderRejected,
     PositionAdjusted,
     Reconciled,
@@ -49,7 +51,7 @@ TRIGGERS = {
 
 def record_status(course: Unfolding, said: RecordStatus) -> None:
     """Book what the broker says of an order; repeats and what no longer matters change nothing."""
-    order = course.now.orders.get(said.order_id)
+    order = course.now.orders.get(said.order_id) or said.over
     if order is None:
         return
     reported = said.filled if said.filled is not None else order.reported
@@ -57,6 +59,7 @@ def record_status(course: Unfolding, said: RecordStatus) -> None:
     news = reported > order.reported or (said.broker_id or order.broker_id) != order.broker_id
     if following is None or (following is order.status and not news):
         return
+    recall(course, order)
     at = course.moment.at
     match said.kind:
         case ReportKind.ACCEPTED:
@@ -67,27 +70,58 @@ def record_status(course: Unfolding, said: RecordStatus) -> None:
             course.note(OrderRejected(order.order_id, reported, said.reason, at))
         case ReportKind.LOST:
             course.note(OrderLost(order.order_id, said.reason, at))
+        case ReportKind.NOT_SEEN if order.asked_back:  # nobody is to decide it anew
+            why = "asked back, and never reached the broker"
+            course.note(OrderCancelled(order.order_id, reported, why, at))
         case ReportKind.NOT_SEEN:
             course.note(OrderNotPlaced(order.order_id, at))
 
 
+def recall(course: Unfolding, order: Order | None) -> None:
+    """Follow an order again that memory let go, for there is news of it."""
+    if order is not None and order.order_id not in course.now.orders:
+        course.note(OrderRecalled(order, course.moment.at))
+
+
 def record_fill(course: Unfolding, said: RecordFill) -> None:
-    """Book one execution, once. More than was ordered is booked too, and halts."""
-    now = course.now
-    if said.execution_id in now.executions:
+    """Book one execution, once; a higher revision books the difference.
+
+    It is booked as it happened, whatever the order's state: more than was ordered halts.
+    """
+    known = course.now.executions.get(said.execution_id) or said.booked
+    if known is not None and said.revision <= known.revision:
         return
-    course.note(
-        OrderFilled(
-            said.execution_id,
-            said.order_id,
-            said.symbol,
-            said.quantity,
-            said.price,
-            said.fee,
-            said.at,
-            course.moment.at,
+    recall(course, said.over)
+    at = course.moment.at
+    if known is None:
+        course.note(
+            OrderFilled(
+                said.execution_id,
+                said.order_id,
+                said.symbol,
+                said.quantity,
+                said.price,
+                said.fee,
+                said.at,
+                at,
+                said.revision,
+            )
         )
-    )
+    else:
+        course.note(
+            ExecutionCorrected(
+                said.execution_id,
+                said.order_id,
+                said.symbol,
+                said.quantity,
+                said.price,
+                said.fee,
+                said.at,
+                said.revision,
+                known,
+                at,
+            )
+        )
     order = course.now.orders.get(said.order_id)
     if order is not None and overfilled(order, said.quantity) and not lasting(course.now):
         stop_trading(

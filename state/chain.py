@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 from state.apply import replay
 from state.canonical import Undecodable, body_of, event_in, kind_of, microseconds, snapshot_in
-from state.event import Halted, OrderFilled, Resumed
+from state.event import ExecutionCorrected, Halted, OrderFilled, Resumed
 from state.journal import (
     GENESIS,
     CommitInDoubt,
@@ -21,6 +21,7 @@ from state.journal import (
 )
 from state.record import Batch, Head
 from state.rows import (
+    CORRECT_FILL,
     DELETE_HALT,
     INSERT_EVENT,
     INSERT_FILL,
@@ -30,6 +31,7 @@ from state.rows import (
     UPSERT_COMMAND,
     UPSERT_ORDER,
     command_row,
+    correction_row,
     fill_row,
     link,
     order_row,
@@ -62,7 +64,7 @@ def append(db: Database, batch: Batch, head: Head) -> Head:
     seq, chained = head.seq, head.hash
     rows: list[tuple[int, int, str, bytes, bytes]] = []
     fills: list[tuple[int | str, ...]] = []
-    halts: list[tuple[str, tuple[int | str, ...]]] = []
+    changes: list[tuple[str, tuple[int | str, ...]]] = []
     for event in batch.events:
         seq += 1
         kind, body = kind_of(event), body_of(event)
@@ -71,10 +73,12 @@ def append(db: Database, batch: Batch, head: Head) -> Head:
         match event:
             case OrderFilled():
                 fills.append(fill_row(seq, event))
+            case ExecutionCorrected():
+                changes.append((CORRECT_FILL, correction_row(event)))
             case Halted(scope, reason, denial, actor):
-                halts.append((INSERT_HALT, (scope, seq, denial, actor, reason)))
+                changes.append((INSERT_HALT, (scope, seq, denial, actor, reason)))
             case Resumed(scope):
-                halts.append((DELETE_HALT, (scope,)))
+                changes.append((DELETE_HALT, (scope,)))
     orders = [order_row(order) for order in batch.orders]
     commands = [command_row(command) for command in batch.commands]
     saved = saved_row(batch.snapshot, Head(seq, chained))
@@ -85,7 +89,7 @@ def append(db: Database, batch: Batch, head: Head) -> Head:
         db.executemany(INSERT_EVENT, rows)
         if fills:
             db.executemany(INSERT_FILL, fills)
-        for statement, parameters in halts:
+        for statement, parameters in changes:
             db.execute(statement, parameters)
         if orders:
             db.executemany(UPSERT_ORDER, orders)

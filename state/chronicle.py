@@ -14,6 +14,7 @@ from state.event import (
     CancelRequested,
     CashMoved,
     CommandRefused,
+    ExecutionCorrected,
     Halted,
     OrderAccepted,
     OrderCancelled,
@@ -49,6 +50,7 @@ OrderEvent = (
     | OrderLost
     | OrderNotPlaced
     | OrderFilled
+    | ExecutionCorrected
 )
 
 
@@ -120,13 +122,13 @@ class Chronicle:
         before, event = self.now, record.event
         self.now = apply(before, event)
         self.last = record
-        if isinstance(event, OrderFilled | CashMoved):
+        if isinstance(event, OrderFilled | ExecutionCorrected | CashMoved):
             if not settled:
                 self.late += 1
-            elif isinstance(event, OrderFilled):
-                self._executed(before, event)
-            else:
+            elif isinstance(event, CashMoved):
                 self._moved(before, event)
+            else:
+                self._executed(before, event)
         match event:
             case BarsClosed():
                 self._closed(event)
@@ -183,8 +185,12 @@ class Chronicle:
         if self.counting:
             self.flows.append(Flow(event.at, event.kind, event.amount, event.reason))
 
-    def _executed(self, before: Snapshot, event: OrderFilled) -> None:
-        notional = abs(amount(event.quantity, event.price))
+    def _executed(self, before: Snapshot, event: OrderFilled | ExecutionCorrected) -> None:
+        """Count an execution, or by how much it was corrected."""
+        notional, fee, count = abs(amount(event.quantity, event.price)), event.fee, 1
+        if isinstance(event, ExecutionCorrected):
+            was = event.was
+            notional, fee, count = notional - abs(amount(was.quantity, was.price)), fee - was.fee, 0
         put_in = self._valuations[-1].value + self._valuations[-1].flow
         if put_in <= 0:
             self._traded = None
@@ -193,11 +199,11 @@ class Chronicle:
         if not self.counting:
             return
         so_far = self.executions.get(event.symbol, Executions())
-        self.executions[event.symbol] = Executions(so_far.count + 1, so_far.notional + notional)
+        self.executions[event.symbol] = Executions(so_far.count + count, so_far.notional + notional)
         self.orders_executed.add(event.order_id)
         held = before.ledger.positions.get(event.symbol, Position())
-        if held.quantity * event.quantity < 0:
-            made = self.now.ledger.positions[event.symbol].realized - held.realized - event.fee
+        made = self.now.ledger.positions[event.symbol].realized - held.realized - fee
+        if held.quantity * event.quantity < 0 or not count:
             self.profits[event.order_id] = self.profits.get(event.order_id, ZERO) + made
 
     def _closed(self, event: BarsClosed) -> None:

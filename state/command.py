@@ -7,9 +7,9 @@ from typing import Literal
 
 import msgspec
 
-from state.event import Difference, Start
+from state.event import Booked, Difference, Start
 from state.instrument import Symbol
-from state.order import OrderId, Rid
+from state.order import Order, OrderId, Rid
 from state.plan import PlanId
 from state.quote import Bar
 
@@ -171,18 +171,35 @@ class ReportKind(StrEnum):
     NOT_SEEN = "not_seen"  # two looks at the broker did not find it
 
 
+class Withhold(msgspec.Struct, frozen=True):
+    """The sender claimed an order and, by its own last look, will never send it."""
+
+    order_id: OrderId
+    why: Literal["expired", "halted"]
+    reason: str
+
+
 class RecordStatus(msgspec.Struct, frozen=True):
-    """The broker's word on an order; `filled` is its own cumulative count."""
+    """The broker's word on an order; `filled` is its own cumulative count.
+
+    `over` is the order as the journal keeps it, given by the engine when memory let it go.
+    """
 
     order_id: OrderId
     kind: ReportKind
     broker_id: str | None = None
     filled: Decimal | None = None
     reason: str = ""
+    over: Order | None = None
 
 
 class RecordFill(msgspec.Struct, frozen=True):
-    """One execution; `quantity` is signed, `fee` negative for a rebate."""
+    """One execution; `quantity` is signed, `fee` negative for a rebate.
+
+    The highest `revision` of an `execution_id` is what happened, in whatever order they come; a
+    quantity of 0 undoes it. `over` and `booked` are given by the engine: the order and the
+    execution as the journal keeps them, when memory let them go.
+    """
 
     execution_id: str
     order_id: OrderId
@@ -191,6 +208,9 @@ class RecordFill(msgspec.Struct, frozen=True):
     price: Decimal
     fee: Decimal
     at: datetime
+    revision: int = 0
+    over: Order | None = None
+    booked: Booked | None = None
 
 
 class RecordReconciliation(msgspec.Struct, frozen=True):
@@ -227,6 +247,7 @@ class RecordBackup(msgspec.Struct, frozen=True):
 Report = (
     CloseBars
     | Claim
+    | Withhold
     | RecordStatus
     | RecordFill
     | RecordReconciliation

@@ -32,15 +32,19 @@ from state.command import (
     Resume,
     Shutdown,
     SubmitOrder,
+    Withhold,
 )
 from state.event import (
     BackedUp,
     CommandFinished,
     CommandReceived,
+    ExecutionCorrected,
+    OrderAccepted,
     OrderCancelled,
     OrderFilled,
     OrderNotPlaced,
     OrderRejected,
+    OrderReleased,
     OrderStopped,
     ShutdownRequested,
     Started,
@@ -50,12 +54,20 @@ from state.marking import close_bars
 from state.moment import Moment
 from state.planning import execute_plan, judge_plan, make_plan, rebalance
 from state.snapshot import Snapshot
-from state.trading import cancel_orders, claim, submit_order
+from state.trading import cancel_orders, claim, submit_order, withhold
 from state.unfolding import Unavailable, Unfolding
 
 Decided = Unfolding | Unavailable
 
-ENDINGS = (OrderCancelled, OrderFilled, OrderNotPlaced, OrderRejected, OrderStopped)
+ENDINGS = (
+    ExecutionCorrected,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderNotPlaced,
+    OrderRejected,
+    OrderStopped,
+)
 
 
 def decide(now: Snapshot, command: Command, moment: Moment, cause: Cause | None = None) -> Decided:
@@ -103,6 +115,8 @@ def unfold(course: Unfolding, command: Command) -> Unavailable | None:
             record_status(course, command)
         case Claim():
             claim(course, command)
+        case Withhold():
+            withhold(course, command)
         case Resume():
             resume(course, command)
         case RecordReconciliation():
@@ -123,10 +137,17 @@ def unfold(course: Unfolding, command: Command) -> Unavailable | None:
 
 
 def finish(course: Unfolding) -> None:
-    """Note which commands are over: those whose every order is final and owes no executions."""
-    ended = {e.order_id for e in course.events if isinstance(e, ENDINGS)}
-    rids = {o.rid for order_id in sorted(ended) if (o := course.now.orders.get(order_id))}
-    for rid in sorted(rids & course.now.commands.keys()):
-        orders = tuple(course.now.orders[order_id] for order_id in course.now.commands[rid])
-        if not any(order.open or order.working for order in orders):
-            course.note(CommandFinished(rid, orders, course.moment.at))
+    """Note which commands are over: those whose every order is final and owes no executions.
+
+    An order that came back after its command was over is let go again alone.
+    """
+    ended = sorted({e.order_id for e in course.events if isinstance(e, ENDINGS)})
+    orders = [order for order_id in ended if (order := course.now.orders.get(order_id))]
+    for rid in sorted({order.rid for order in orders} & course.now.commands.keys()):
+        mine = tuple(course.now.orders[order_id] for order_id in course.now.commands[rid])
+        if not any(order.open or order.working for order in mine):
+            course.note(CommandFinished(rid, mine, course.moment.at))
+    for order in orders:
+        alone = order.rid not in course.now.commands and order.order_id in course.now.orders
+        if alone and not order.open and not order.working:
+            course.note(OrderReleased(order, course.moment.at))

@@ -241,6 +241,52 @@ class OrderFilled(msgspec.Struct, frozen=True, tag="order_filled"):
     fee: Decimal
     traded_at: datetime
     at: datetime
+    revision: int = 0
+
+
+class Booked(msgspec.Struct, frozen=True):
+    """An execution as it stands in the book: what a repeat is known by, and a correction undoes.
+
+    `session` is the one it was booked in, `revision` the highest seen of it.
+    """
+
+    session: date
+    order_id: OrderId
+    symbol: Symbol
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    traded_at: datetime
+    revision: int = 0
+
+
+class ExecutionCorrected(msgspec.Struct, frozen=True, tag="execution_corrected"):
+    """The broker gave an execution a higher revision: it was booked as `was`, and is this now."""
+
+    execution_id: str
+    order_id: OrderId
+    symbol: Symbol
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    traded_at: datetime
+    revision: int
+    was: Booked
+    at: datetime
+
+
+class OrderRecalled(msgspec.Struct, frozen=True, tag="order_recalled"):
+    """The broker has news of an order that was over and let go: it is followed again."""
+
+    order: Order
+    at: datetime
+
+
+class OrderReleased(msgspec.Struct, frozen=True, tag="order_released"):
+    """A recalled order is over again; its command's reply stays what it was."""
+
+    order: Order
+    at: datetime
 
 
 class CashMoved(msgspec.Struct, frozen=True, tag="cash_moved"):
@@ -354,6 +400,9 @@ Event = (
     | OrderLost
     | OrderNotPlaced
     | OrderFilled
+    | ExecutionCorrected
+    | OrderRecalled
+    | OrderReleased
     | CashMoved
     | PositionAdjusted
     | Halted

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from state.canonical import event_in, instant, microseconds
-from state.event import CashMoved, OrderFilled, Reconciled, Started
+from state.event import Booked, CashMoved, OrderFilled, Reconciled, Started
 from state.journal import Database
 from state.order import OPEN, Order, OrderId, Rid, Status, request_id
 from state.record import Recorded, StoredCommand
@@ -17,6 +17,7 @@ from state.rows import (
     SELECT_COMMANDS,
     SELECT_FILLS,
     SELECT_ORDERS,
+    booked_in,
     command_in,
     fill_in,
     order_in,
@@ -37,6 +38,8 @@ NOT_PLACED: Final = (
     " WHERE instr(key, ?) = 1 AND status = ? ORDER BY number DESC LIMIT 1"
 )
 FILLS_SINCE: Final = SELECT_FILLS + " WHERE at_us >= ? ORDER BY seq DESC LIMIT ?"
+EXECUTION_AMONG: Final = " WHERE execution_id IN (SELECT value FROM json_each(?))"
+ORDER_AMONG: Final = " WHERE order_id IN (SELECT value FROM json_each(?))"
 AMONG: Final = " WHERE rid IN (SELECT value FROM json_each(?))"
 UNFINISHED: Final = " WHERE final = 0 ORDER BY rowid"
 
@@ -98,6 +101,20 @@ def fills(db: Database, since: datetime | None = None, limit: int = 500) -> list
     """Return the newest `limit` executions, those booked at or after `since`."""
     rows = db.execute(FILLS_SINCE, (earliest(since), limit)).fetchall()
     return [fill_in(row) for row in reversed(rows)]
+
+
+def booked(db: Database, execution_ids: Sequence[str]) -> Mapping[str, Booked]:
+    """Return what is booked of the executions among `execution_ids`."""
+    rows = db.execute(SELECT_FILLS + EXECUTION_AMONG, (listed(execution_ids),))
+    return {row[0]: booked_in(row) for row in rows}
+
+
+def find_orders(db: Database, order_ids: Sequence[OrderId]) -> Mapping[OrderId, Order]:
+    """Return the orders among `order_ids`, as they stand."""
+    return {
+        row[0]: order_in(row)
+        for row in db.execute(SELECT_ORDERS + ORDER_AMONG, (listed(order_ids),))
+    }
 
 
 def find_commands(db: Database, rids: Sequence[Rid]) -> Mapping[Rid, StoredCommand]:

@@ -1,13 +1,14 @@
 """Whether a journal still says what was written: its structure, its chain, its tables."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from state.canonical import event_in
 from state.chain import chain, check_ends, known
-from state.event import Halted, OrderFilled, Resumed
+from state.event import ExecutionCorrected, Halted, OrderFilled, Resumed
 from state.journal import (
     GENESIS,
     CorruptJournal,
@@ -17,6 +18,8 @@ from state.journal import (
     name_of,
 )
 from state.rows import fill_row
+
+KINDS: Final = "'order_filled', 'execution_corrected', 'halted', 'resumed'"
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -44,11 +47,16 @@ def check_tables(db: Database) -> None:
     name = name_of(db)
     fills: dict[int, tuple[int | str, ...]] = {}
     halts: dict[str, tuple[int | str, ...]] = {}
-    events = "SELECT seq, body FROM event WHERE type IN ('order_filled', 'halted', 'resumed')"
-    for seq, body in db.execute(events + " ORDER BY seq"):
+    first: dict[str, tuple[int, OrderFilled]] = {}
+    rows = db.execute(f"SELECT seq, body FROM event WHERE type IN ({KINDS}) ORDER BY seq")  # noqa: S608
+    for seq, body in rows:
         match known(name, seq, event_in, body):
             case OrderFilled() as fill:
+                first[fill.execution_id] = seq, fill
                 fills[seq] = fill_row(seq, fill)
+            case ExecutionCorrected(execution_id) as told if execution_id in first:
+                at, fill = first[execution_id]
+                fills[at] = fill_row(at, as_corrected(fill, told))
             case Halted(scope, reason, denial, actor):
                 halts[scope] = (scope, seq, denial, actor, reason)
             case Resumed(scope):
@@ -65,6 +73,20 @@ def check_tables(db: Database) -> None:
         raise CorruptJournal(
             name, f"order {wrong[0]} says {wrong[1]} micros filled, its executions {wrong[2]}"
         )
+
+
+def as_corrected(fill: OrderFilled, told: ExecutionCorrected) -> OrderFilled:
+    """Return an execution as its row stands after a correction."""
+    return replace(
+        fill,
+        order_id=told.order_id,
+        symbol=told.symbol,
+        quantity=told.quantity,
+        price=told.price,
+        fee=told.fee,
+        traded_at=told.traded_at,
+        revision=told.revision,
+    )
 
 
 def compare(name: str, what: str, expected: dict[Any, Any], rows: Iterable[Any]) -> None:

@@ -70,6 +70,8 @@ TRANSITIONS: Final[Mapping[tuple[Status, Trigger], Status]] = {
     (S.SENDING, T.REJECT): S.BROKER_REJECTED,
     (S.SENDING, T.CANCEL): S.CANCELLED,
     (S.SENDING, T.ASK_CANCEL): S.PENDING_CANCEL,
+    (S.SENDING, T.EXPIRE): S.EXPIRED,  # claimed, and stopped by the sender's own last look
+    (S.SENDING, T.HALT): S.HALTED,
     (S.SENDING, T.LOSE): S.UNKNOWN,
     (S.SENDING, T.NOT_SEEN): S.NOT_PLACED,
     (S.LIVE, T.ACCEPT): S.LIVE,  # repeats are harmless
@@ -101,18 +103,29 @@ TRANSITIONS: Final[Mapping[tuple[Status, Trigger], Status]] = {
     (S.FILLED, T.ACCEPT): S.FILLED,  # callbacks come in any order
     (S.FILLED, T.CANCEL): S.FILLED,
     (S.FILLED, T.FILL_ALL): S.FILLED,  # more than was ordered: booked, and the decider halts
+    (S.FILLED, T.FILL_SOME): S.FILLED,  # an execution was corrected to less
+    (S.FILLED, T.REJECT): S.FILLED,
     (S.CANCELLED, T.FILL_SOME): S.CANCELLED,  # a cancel overtook its executions
     (S.CANCELLED, T.FILL_ALL): S.FILLED,
     (S.CANCELLED, T.CANCEL): S.CANCELLED,
     (S.CANCELLED, T.ACCEPT): S.CANCELLED,
+    (S.CANCELLED, T.REJECT): S.CANCELLED,
     (S.BROKER_REJECTED, T.FILL_SOME): S.BROKER_REJECTED,
     (S.BROKER_REJECTED, T.FILL_ALL): S.FILLED,
     (S.BROKER_REJECTED, T.REJECT): S.BROKER_REJECTED,
-    (S.NOT_PLACED, T.ACCEPT): S.LIVE,  # a zombie: late bytes reached the broker after all
-    (S.NOT_PLACED, T.FILL_SOME): S.LIVE,
-    (S.NOT_PLACED, T.FILL_ALL): S.FILLED,
-    (S.NOT_PLACED, T.CANCEL): S.CANCELLED,
-    (S.NOT_PLACED, T.REJECT): S.BROKER_REJECTED,
+    (S.BROKER_REJECTED, T.ACCEPT): S.BROKER_REJECTED,
+    (S.BROKER_REJECTED, T.CANCEL): S.BROKER_REJECTED,
+    **{  # a zombie: late bytes reached the broker, or an older backup forgot that they were sent
+        (unsent, trigger): status
+        for unsent in (S.NOT_PLACED, S.EXPIRED, S.HALTED)
+        for trigger, status in (
+            (T.ACCEPT, S.LIVE),
+            (T.FILL_SOME, S.LIVE),
+            (T.FILL_ALL, S.FILLED),
+            (T.CANCEL, S.CANCELLED),
+            (T.REJECT, S.BROKER_REJECTED),
+        )
+    },
 }
 del S, T
 
@@ -150,6 +163,7 @@ class Order(msgspec.Struct, frozen=True):
     broker_oid: int | None = None
     broker_id: str | None = None
     reason: str = ""
+    asked_back: bool = False  # while it is open: nobody wants what is left of it any more
 
     @property
     def order_ref(self) -> str:

@@ -6,10 +6,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from state.event import OrderFilled, OrderSubmitted
-from state.instrument import amount
+from state.event import Booked, ExecutionCorrected, OrderFilled, OrderSubmitted
+from state.instrument import ZERO, amount
 from state.ledger import post
 from state.order import Order, OrderId, Rid, Status, Trigger, after
+from state.quote import Mark
 from state.snapshot import Day, Snapshot
 
 MINUTE = timedelta(minutes=1)
@@ -63,23 +64,74 @@ def ended(
 def filled(now: Snapshot, event: OrderFilled) -> Snapshot:
     """An execution is booked, in the order and in the ledger."""
     ledger = post(now.ledger, event.symbol, event.quantity, event.price, event.fee)
-    session = now.session or event.traded_at.date()
-    now = replace(now, executions={**now.executions, event.execution_id: session})
-    order = now.orders.get(event.order_id)
-    if order is None:  # a late execution of an order the snapshot let go: only the book moves
-        return replace(now, ledger=ledger, invested=True)
-    total = order.filled + abs(event.quantity)
-    trigger = Trigger.FILL_ALL if total >= abs(order.quantity) else Trigger.FILL_SOME
-    booked = with_order(
+    now = with_execution(replace(now, ledger=ledger, invested=True), event)
+    return with_traded(
         now,
-        order.order_id,
+        event.order_id,
+        abs(event.quantity),
+        abs(amount(event.quantity, event.price)),
+        event.fee,
+    )
+
+
+def corrected(now: Snapshot, event: ExecutionCorrected) -> Snapshot:
+    """An execution was not what it was booked as: the one is taken back, the other booked."""
+    was = event.was
+    without = post(now.ledger, was.symbol, -was.quantity, was.price, -was.fee)
+    ledger = post(without, event.symbol, event.quantity, event.price, event.fee)
+    now = with_execution(replace(now, ledger=ledger), event)
+    return with_traded(
+        now,
+        event.order_id,
+        abs(event.quantity) - abs(was.quantity),
+        abs(amount(event.quantity, event.price)) - abs(amount(was.quantity, was.price)),
+        event.fee - was.fee,
+    )
+
+
+def with_execution(now: Snapshot, event: OrderFilled | ExecutionCorrected) -> Snapshot:
+    """Return `now` remembering an execution; it is the price of what never had one."""
+    session = now.session or event.traded_at.date()
+    booked = Booked(
+        session,
+        event.order_id,
+        event.symbol,
+        event.quantity,
+        event.price,
+        event.fee,
+        event.traded_at,
+        event.revision,
+    )
+    marks = now.marks
+    if event.symbol not in marks and event.price > 0:
+        mark = Mark(event.price, event.traded_at, session, now.bars)
+        marks = {**marks, event.symbol: mark}
+    return replace(now, executions={**now.executions, event.execution_id: booked}, marks=marks)
+
+
+def with_traded(
+    now: Snapshot, order_id: OrderId, quantity: Decimal, value: Decimal, fee: Decimal
+) -> Snapshot:
+    """Return `now` with `quantity` more of an order traded; all three are negative when less."""
+    order = now.orders.get(order_id)
+    if order is None:  # of nobody's order that we know: only the book moves
+        return now
+    total = order.filled + quantity
+    trigger = Trigger.FILL_ALL if total >= abs(order.quantity) else Trigger.FILL_SOME
+    return with_order(
+        now,
+        order_id,
         trigger,
         filled=total,
-        reported=max(order.reported, total),
-        value=order.value + abs(amount(event.quantity, event.price)),
-        fees=order.fees + event.fee,
+        reported=max(order.reported + min(quantity, ZERO), total),
+        value=order.value + value,
+        fees=order.fees + fee,
     )
-    return replace(booked, ledger=ledger, invested=True)
+
+
+def released(now: Snapshot, order_id: OrderId) -> Snapshot:
+    """An order is over, and its command long before it: the journal keeps both."""
+    return replace(now, orders={i: order for i, order in now.orders.items() if i != order_id})
 
 
 def finished(now: Snapshot, rid: Rid) -> Snapshot:

@@ -1,12 +1,12 @@
 """What goes into the journal in one transaction, and what comes out of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
-from state.event import Event
-from state.order import Order, Rid
+from state.event import Booked, Event
+from state.order import Order, OrderId, Rid
 from state.snapshot import Snapshot
 
 
@@ -35,6 +35,13 @@ class Batch(msgspec.Struct, frozen=True):
     orders: Sequence[Order] = ()
     commands: Sequence[StoredCommand] = ()
     snapshot: Snapshot | None = None
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What the journal keeps of some orders and executions, as they stand."""
+
+    orders: Mapping[OrderId, Order] = {}
+    executions: Mapping[str, Booked] = {}
 
 
 class Head(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from struct import Struct
 from typing import Any, Final
 
 from state.canonical import SHAPE, body_of, from_micros, instant, micros, microseconds
-from state.event import OrderFilled
+from state.event import Booked, ExecutionCorrected, OrderFilled
 from state.order import Order, Status
 from state.record import Head, StoredCommand
 from state.snapshot import Snapshot
@@ -16,7 +16,11 @@ PLACE: Final = Struct(">qq")
 INSERT_EVENT: Final = "INSERT INTO event (seq, wall_us, type, body, hash) VALUES (?, ?, ?, ?, ?)"
 INSERT_FILL: Final = (
     "INSERT INTO fill (seq, execution_id, order_id, symbol, quantity_u, price_u, fee_u,"
-    " traded_us, at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " traded_us, at_us, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+CORRECT_FILL: Final = (
+    "UPDATE fill SET order_id = ?, symbol = ?, quantity_u = ?, price_u = ?, fee_u = ?,"
+    " traded_us = ?, revision = ? WHERE execution_id = ?"
 )
 INSERT_HALT: Final = (
     "INSERT OR REPLACE INTO halt (scope, since_seq, code, actor, reason) VALUES (?, ?, ?, ?, ?)"
@@ -44,7 +48,8 @@ SELECT_ORDERS: Final = (
     " source, filled_u, reported_u, value_u, fees_u, broker_oid, broker_id, reason FROM intent"
 )
 SELECT_FILLS: Final = (
-    "SELECT execution_id, order_id, symbol, quantity_u, price_u, fee_u, traded_us, at_us FROM fill"
+    "SELECT execution_id, order_id, symbol, quantity_u, price_u, fee_u, traded_us, at_us, revision"
+    " FROM fill"
 )
 SELECT_COMMANDS: Final = (
     "SELECT rid, key, op, principal, digest, reply, final, wall_us FROM command"
@@ -75,6 +80,21 @@ def fill_row(seq: int, fill: OrderFilled) -> tuple[int | str, ...]:
         micros(fill.fee),
         microseconds(fill.traded_at),
         microseconds(fill.at),
+        fill.revision,
+    )
+
+
+def correction_row(told: ExecutionCorrected) -> tuple[int | str, ...]:
+    """Return what a correction changes in an execution's row, and the execution it is about."""
+    return (
+        told.order_id,
+        told.symbol,
+        micros(told.quantity),
+        micros(told.price),
+        micros(told.fee),
+        microseconds(told.traded_at),
+        told.revision,
+        told.execution_id,
     )
 
 
@@ -151,7 +171,7 @@ def order_in(row: tuple[Any, ...]) -> Order:
 
 def fill_in(row: tuple[Any, ...]) -> OrderFilled:
     """Return the execution in a row of `SELECT_FILLS`."""
-    execution_id, order_id, symbol, quantity, price, fee, traded, at = row
+    execution_id, order_id, symbol, quantity, price, fee, traded, at, revision = row
     return OrderFilled(
         execution_id=execution_id,
         order_id=order_id,
@@ -161,6 +181,22 @@ def fill_in(row: tuple[Any, ...]) -> OrderFilled:
         fee=from_micros(fee),
         traded_at=instant(traded),
         at=instant(at),
+        revision=revision,
+    )
+
+
+def booked_in(row: tuple[Any, ...]) -> Booked:
+    """Return what a row of `SELECT_FILLS` books."""
+    fill = fill_in(row)
+    return Booked(
+        fill.at.date(),
+        fill.order_id,
+        fill.symbol,
+        fill.quantity,
+        fill.price,
+        fill.fee,
+        fill.traded_at,
+        fill.revision,
     )
 
 

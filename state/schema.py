@@ -87,5 +87,7 @@ FIRST: Final[Step] = (
     BEGIN SELECT RAISE(ABORT, 'an order is sent under one broker order id'); END""",
 )
 
-LADDER: Final[tuple[Step, ...]] = (FIRST,)
+SECOND: Final[Step] = ("ALTER TABLE fill ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",)
+
+LADDER: Final[tuple[Step, ...]] = (FIRST, SECOND)
 VERSION: Final = len(LADDER)

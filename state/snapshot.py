@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from state.event import Difference, Start
+from state.event import Booked, Difference, Start
 from state.instrument import ZERO, Instrument, Symbol, amount
 from state.ledger import Ledger
 from state.order import Order, OrderId, Rid
@@ -45,11 +45,11 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     `orders` holds the open ones, those that still owe executions, and those of commands not yet
     finished; the journal keeps the rest. `commands` maps a command in flight to its orders.
-    `executions` are the ids booked lately, by session, so that a repeat is dropped; `cash_moves`
-    the latest ones by reference, so that those the broker may not know yet can be told apart.
-    `recent` are the submission times of the last minute. `closing` is the equity at the last close
-    and `high_water` the greatest at any, both moved with deposits and withdrawals. `None` in
-    `start` means nothing was ever started.
+    `executions` are those booked lately, so that a repeat is dropped and a correction books the
+    difference; the journal knows all. `cash_moves` are the latest ones by reference, so that those
+    the broker may not know yet can be told apart. `recent` are the submission times of the last
+    minute. `closing` is the equity at the last close and `high_water` the greatest at any, both
+    moved with deposits and withdrawals. `None` in `start` means nothing was ever started.
     """
 
     seq: int = 0
@@ -75,7 +75,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     next_oid: int = 1
     invested: bool = False  # whether this book ever traded: the first investment is exempt once
     funded: bool = False
-    executions: Mapping[str, date] = {}
+    executions: Mapping[str, Booked] = {}
     cash_moves: Mapping[str, Decimal] = {}
     reconciled: bool = False
     differences: tuple[Difference, ...] = ()

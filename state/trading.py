@@ -5,7 +5,7 @@ from typing import Literal
 
 from state.book import book_of
 from state.case import Proposed
-from state.command import CancelOrders, Claim, SubmitOrder
+from state.command import CancelOrders, Claim, SubmitOrder, Withhold
 from state.denial import Code, Denial
 from state.event import CancelRequested, OrderClaimed, OrderDenied, OrderStopped, OrderSubmitted
 from state.instrument import Symbol
@@ -157,6 +157,13 @@ def claim(course: Unfolding, command: Claim) -> None:
         elif course.now.reconciled:
             oid = max(course.now.next_oid, command.floor)
             course.note(OrderClaimed(order_id, oid, at))
+
+
+def withhold(course: Unfolding, command: Withhold) -> None:
+    """Note that a claimed order was never sent, and why: it is over, and nobody decides it anew."""
+    order = course.now.orders.get(command.order_id)
+    if order is not None and order.status is Status.SENDING:
+        course.note(OrderStopped(order.order_id, command.why, command.reason, course.moment.at))
 
 
 def passed(now: Snapshot, order: Order) -> bool:

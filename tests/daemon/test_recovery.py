@@ -36,7 +36,7 @@ async def test_an_order_that_was_claimed_and_never_sent_was_not_placed(tmp_path)
         assert not again.broker.placed  # and it is never sent again under that key
 
 
-async def test_an_order_that_was_never_sent_and_then_asked_back_was_not_placed(tmp_path):
+async def test_an_order_that_was_never_sent_and_then_asked_back_is_cancelled(tmp_path):
     async with desk(tmp_path) as one:
         await one.close(50, 100)
         one.sender.close()
@@ -45,7 +45,7 @@ async def test_an_order_that_was_never_sent_and_then_asked_back_was_not_placed(t
         await one.say(CancelOrders(ORDER), key="c")
     async with desk(tmp_path) as again:
         reply = await again.say(BUY, key="b")
-        assert reply.data["orders"][0]["status"] == "not_placed"
+        assert reply.data["orders"][0]["status"] == "cancelled"
         assert not again.broker.placed
 
 
@@ -133,7 +133,7 @@ async def test_an_order_halted_at_the_last_check_is_not_sent(tmp_path):
         await one.say(BUY, key="b")
         await one.quiet()
         assert not one.broker.placed
-        assert (await one.say(BUY, key="b")).data["orders"][0]["status"] == "not_placed"
+        assert (await one.say(BUY, key="b")).data["orders"][0]["status"] == "halted"
         await one.watch.heed_halt_file()
         assert one.now.halting().reason == "halt file"
         await one.watch.heed_halt_file()
@@ -257,7 +257,7 @@ async def test_an_order_asked_back_between_claim_and_send_is_not_sent(tmp_path):
         await one.say(BUY, key="b")
         await one.quiet()
         assert not one.broker.placed
-        assert (await one.say(BUY, key="b")).data["orders"][0]["status"] == "not_placed"
+        assert (await one.say(BUY, key="b")).data["orders"][0]["status"] == "cancelled"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,13 @@ from decimal import Decimal as D
 import pytest
 
 from state.book import Stake, book_of, cost
-from state.event import OrderAccepted, OrderCancelled, OrderClaimed, OrderFilled, OrderSubmitted
+from state.event import (
+    OrderAccepted,
+    OrderCancelled,
+    OrderClaimed,
+    OrderSubmitted,
+    PositionAdjusted,
+)
 from state.snapshot import Snapshot
 from tests.given import CLOSE, TUESDAY, funded, start
 
@@ -118,12 +124,10 @@ def test_an_order_reduces_when_no_fill_can_cross_zero(stake, quantity, reduces):
 
 
 def test_what_has_no_price_is_named_and_left_out():
-    now = funded(
-        ordered(10, symbol="XOM"), OrderFilled("x", "", "GE", D(5), D(1), D(0), CLOSE, CLOSE)
-    )
+    now = funded(ordered(10, symbol="XOM"), PositionAdjusted("GE", D(5), D(1), "a gift", CLOSE))
 
     assert book_of(now).unpriced == {"XOM", "GE"}
-    assert book_of(now).equity == D(99_995)
+    assert book_of(now).equity == D(100_000)
     assert book_of(now).stake("XOM").effective == D(10)
 
 

@@ -69,7 +69,8 @@ def test_every_kind_of_event_has_its_own_name_on_disk():
             FILL,
             b'{"type":"order_filled","execution_id":"x.1","order_id":"R.0","symbol":"KO",'
             b'"quantity":-10000000,"price":61500000,"fee":10000,'
-            b'"traded_at":"2025-03-03T21:00:00Z","at":"2025-03-03T21:00:00Z"}',
+            b'"traded_at":"2025-03-03T21:00:00Z","at":"2025-03-03T21:00:00Z",'
+            b'"revision":0}',
             id="amounts are integers of micros",
         ),
         pytest.param(

@@ -361,7 +361,7 @@ def test_an_older_journal_is_lifted_with_all_it_knows(filled):
 def test_the_journal_as_it_was_is_kept_beside_it(filled):
     path, now, head = filled
     connect(path, ladder=TALLER).close()
-    kept = path.with_name("journal.db.v1")
+    kept = path.with_name(f"journal.db.v{VERSION}")
 
     db = connect(kept)
 
