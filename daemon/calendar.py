@@ -132,6 +132,10 @@ class Calendar:
         """Return the minutes of open market from `start` to `end`; negative when end is earlier."""
         return self._minutes_until(end) - self._minutes_until(start)
 
+    def open_time(self, start: datetime, end: datetime) -> timedelta:
+        """Return how long the market was open from `start` to `end`."""
+        return timedelta(minutes=self.open_minutes_between(start, end))
+
     def is_last_session_of_week(self, session: date) -> bool:
         """Return whether no session of the same ISO week follows. Known in hindsight only."""
         after = self.next_session(session)
@@ -176,7 +180,16 @@ class Calendar:
             target = self._days[i + 1] if i + 1 < len(self._days) else None
         elif market_open:
             target = self._days[bisect_right(self._opens, at) - 1]
-        return Moment(at, wall, self._days[i], target, market_open, feed_ended)
+        return Moment(
+            at,
+            wall,
+            self._days[i],
+            target,
+            market_open,
+            feed_ended,
+            self.open_time,
+            timedelta(minutes=self.sessions[i].minutes),
+        )
 
     def _index(self, session: date) -> int:
         try:

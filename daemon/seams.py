@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -11,8 +11,9 @@ from daemon.feeds.bar_check import Refusal
 from state.command import RecordFill, RecordStatus
 from state.instrument import Symbol
 from state.order import Order, OrderId, Rid
-from state.quote import Close
+from state.quote import Close, Quote
 from state.record import Batch, Head, Kept, StoredCommand
+from state.status import Stream
 
 T = TypeVar("T")
 
@@ -129,6 +130,9 @@ class Broker(Protocol):
         Every report it causes has reached the listener when this returns.
         """
 
+    async def on_quote(self, quote: Quote) -> None:
+        """See a quote (paper fills by it; others ignore it)."""
+
     async def settle(self) -> None:
         """Return once everything placed and cancelled so far was carried out or reported."""
 
@@ -155,3 +159,12 @@ class Feed(Protocol):
 
     async def run(self, deliver: Callable[[Close], Awaitable[None]]) -> None:
         """Await `deliver` for each close; return when there are no more."""
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A feed that comes over a wire, which can lose things."""
+
+    @property
+    def stream(self) -> Stream:
+        """Return what came, and what did not."""

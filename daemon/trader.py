@@ -103,7 +103,9 @@ class Trader:
                 if trading:  # what the strategy is told it holds includes this close's fills
                     await self.caught_up()
                 targets = self._targets(close)
-            command = CloseBars(close.at, close.session, close.bars, targets, self._strategy)
+            command = CloseBars(
+                close.at, close.session, close.bars, targets, self._strategy, missed=close.missed
+            )
             self._ahead.append(self._engine.send(command))
         if due:
             await self._rebalance(self._key(close.session))  # in the close's own commit

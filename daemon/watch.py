@@ -12,7 +12,7 @@ from daemon.calendar import Calendar
 from daemon.engine import Engine
 from daemon.halt_file import HaltFile
 from daemon.recovery import TRIES, compare, look, look_for_differences
-from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Store
+from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Store, Streaming
 from state.command import Cause, Halt, HaltForDisk
 from state.evidence import AuditFacts, JournalChecked
 from state.halting import lasting
@@ -89,10 +89,10 @@ class Watch:
             orders = await self._open_at_broker()
         except BrokerUnavailable as e:
             unavailable = str(e)
-        at = self._engine.moment().at
+        moment = self._engine.moment()
         return AuditFacts(
-            at=at,
-            due=self._calendar.last_open(at),
+            at=moment.at,
+            due=self._calendar.last_open(moment.at),
             broker=self._broker.kind,
             differences=differences,
             broker_orders=orders,
@@ -101,6 +101,8 @@ class Watch:
             journal=JournalChecked(checked.ok, checked.seq, written, checked.message),
             disk_free=shutil.disk_usage(self._journal.parent).free,
             wal_bytes=size(self._journal.with_name(self._journal.name + "-wal")),
+            open_time=moment.open_time,
+            bar=moment.bar,
         )
 
     async def _open_at_broker(self) -> tuple[str, ...]:
@@ -123,6 +125,7 @@ class Watch:
             self._engine.snapshot.closed_at,
             self._feed.ended,
             {str(reason): count for reason, count in self._feed.refused.items()},
+            self._feed.stream if isinstance(self._feed, Streaming) else None,
         )
 
     def journal_bytes(self) -> int:
@@ -207,7 +210,7 @@ def size(file: Path) -> int:
 
 def mode(settings: Settings) -> Literal["replay", "paper", "live"]:
     """Return what kind of world this is: a recording, paper money, or real money."""
-    if settings.feed.kind == "replay":
+    if settings.feed.kind == "replay" or settings.feed.clock == "feed":
         return "replay"
     return "paper" if settings.broker.kind == "paper" else "live"
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from state.event import (
     BackedUp,
     BarsClosed,
+    BarsMissed,
     CancelRequested,
     CashMoved,
     CommandFinished,
@@ -139,6 +140,8 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
         case Reconciled(differences):
             return replace(now, reconciled=not differences, differences=differences)
         case CommandReceived() | CommandRefused() | CommandSkipped() | OrderDenied():
+            return now
+        case BarsMissed():
             return now
         case ShutdownRequested() | BackedUp():
             return now

@@ -11,7 +11,7 @@ from state.event import Booked, Difference, Start
 from state.instrument import Symbol
 from state.order import Order, OrderId, Rid
 from state.plan import PlanId
-from state.quote import Bar
+from state.quote import Bar, Missed
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -152,6 +152,7 @@ class CloseBars(msgspec.Struct, frozen=True):
     targets: dict[Symbol, float] | None = None
     strategy: str = ""
     next_session: bool = True  # whether an order made now has a session to trade in
+    missed: tuple[Missed, ...] = ()
 
 
 class Claim(msgspec.Struct, frozen=True):

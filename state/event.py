@@ -97,6 +97,14 @@ class BarsClosed(msgspec.Struct, frozen=True, tag="bars_closed"):
     strategy: str = ""
 
 
+class BarsMissed(msgspec.Struct, frozen=True, tag="bars_missed"):
+    """Bars of a session that the feed lost: what followed was decided without them."""
+
+    session: date
+    symbols: tuple[Symbol, ...]
+    at: datetime
+
+
 class PlanMade(msgspec.Struct, frozen=True, tag="plan_made"):
     """A rebalance was computed and stored."""
 
@@ -384,6 +392,7 @@ Event = (
     | CommandSkipped
     | CommandFinished
     | BarsClosed
+    | BarsMissed
     | PlanMade
     | PlanApproved
     | PlanRejected

@@ -1,11 +1,12 @@
 """What an audit is made of: the facts it is given, and what a check says."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
 
 from state.event import Difference
+from state.moment import OpenTime, elapsed
 from state.status import FeedFacts
 
 Value = str | int | float | None
@@ -47,8 +48,8 @@ class AuditFacts(msgspec.Struct, frozen=True):
     `differences` are where the broker's book disagrees with ours, looked up for this audit, and
     `broker_orders` the references of the orders it has open; `unavailable` says why it did not
     answer. `due` is the latest moment up to now, on the market's clock, at which the market was
-    open: how old a price is counts to there. `disk_free` and `wal_bytes` are in bytes, of the
-    journal's disk and of its write-ahead log.
+    open: how old a price is counts to there, by `open_time` and at least a `bar`. `disk_free` and
+    `wal_bytes` are in bytes, of the journal's disk and of its write-ahead log.
     """
 
     at: datetime
@@ -61,6 +62,8 @@ class AuditFacts(msgspec.Struct, frozen=True):
     journal: JournalChecked | None = None
     disk_free: int | None = None
     wal_bytes: int | None = None
+    open_time: OpenTime = elapsed
+    bar: timedelta = timedelta()
 
 
 def ok(name: str, value: Value, limit: Value, message: str) -> Check:

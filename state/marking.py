@@ -2,7 +2,7 @@
 
 from state.command import CloseBars
 from state.denial import Code
-from state.event import BarsClosed, OrderStopped
+from state.event import BarsClosed, BarsMissed, OrderStopped
 from state.halting import lasting, stop_trading
 from state.headroom import day_loss
 from state.instrument import ZERO, amount
@@ -15,6 +15,8 @@ def close_bars(course: Unfolding, command: CloseBars) -> None:
     now = course.now
     if now.closed_at is not None and command.at <= now.closed_at:
         return
+    for gap in command.missed:
+        course.note(BarsMissed(gap.session, gap.symbols, command.at))
     for order in now.open_orders:
         if order.status is Status.PENDING and order.session <= command.session:
             course.note(

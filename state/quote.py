@@ -20,12 +20,23 @@ class Bar(msgspec.Struct, frozen=True, array_like=True):
     volume: Decimal | None = None
 
 
+class Missed(msgspec.Struct, frozen=True):
+    """Bars of a session that never came."""
+
+    session: date
+    symbols: tuple[Symbol, ...]
+
+
 class Close(msgspec.Struct, frozen=True):
-    """All bars that closed together: `at` is the close in UTC, `session` the trading day."""
+    """All bars that closed together: `at` is the close in UTC, `session` the trading day.
+
+    `missed` is what a feed should have had by then and never will, earlier sessions included.
+    """
 
     at: datetime
     session: date
     bars: tuple[Bar, ...]
+    missed: tuple[Missed, ...] = ()
 
 
 class Quote(msgspec.Struct, frozen=True):

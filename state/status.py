@@ -25,14 +25,32 @@ class HaltAnswer(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class Stream(msgspec.Struct, frozen=True):
+    """A feed that comes over a wire, since it was started.
+
+    `missed` counts bars that never came, `missed_at` is the session of the latest. `conflated`
+    counts quotes that a newer one of their symbol replaced before anybody asked; `quote_age` is
+    how old the others were on arrival where they are used, in seconds, at the 99th percentile.
+    """
+
+    bars: int = 0
+    quotes: int = 0
+    conflated: int = 0
+    connections: int = 0
+    missed: int = 0
+    missed_at: date | None = None
+    quote_age: float | None = None
+
+
 class FeedFacts(msgspec.Struct, frozen=True):
-    """The feed, as the shell sees it; `refused` counts bars not believed, by reason."""
+    """The feed, as the shell sees it; `refused` counts bars and quotes not believed, by reason."""
 
     kind: str
     connected: bool
     last_at: datetime | None
     ended: bool
     refused: Mapping[str, int] = {}
+    stream: Stream | None = None
 
 
 class BrokerFacts(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import msgspec
 from daemon.seams import Broker, BrokerBook, BrokerUnavailable
 from state.instrument import ZERO
 from state.order import Order
-from state.quote import Close
+from state.quote import Close, Quote
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -117,6 +117,11 @@ class RecordingBroker:
         self.closes.append(close)
         if self.behind:
             await self.behind.on_close(close)
+
+    async def on_quote(self, quote: Quote) -> None:
+        """Pass a quote on; it is no call of anybody's making either."""
+        if self.behind:
+            await self.behind.on_quote(quote)
 
     async def settle(self) -> None:
         """Return once the broker behind it has settled."""

@@ -47,7 +47,7 @@ def old(now: Snapshot, facts: AuditFacts, mark: Mark, after: Bars | timedelta) -
     """Return whether a price is stale: by closes missed, or by open-market time passed."""
     if isinstance(after, Bars):
         return now.bars - mark.bars >= after.count
-    return facts.due - mark.at >= after
+    return facts.open_time(mark.at, facts.due) >= max(after, facts.bar)
 
 
 def feed(_: Snapshot, facts: AuditFacts) -> Iterator[Check]:

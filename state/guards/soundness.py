@@ -80,7 +80,10 @@ def no_price(case: Case) -> Denial | None:
 
 
 def stale_data(case: Case) -> Denial | None:
-    """Refuse to open on a price that is `stale_after` old, in closes or on the market clock."""
+    """Refuse to open on a price that is `stale_after` old, in closes or in open-market time.
+
+    A time shorter than a session means a session: bars are the data, and there is one a session.
+    """
     if case.reducing:
         return None
     mark, after = case.now.marks[case.order.symbol], staleness(case.limits.stale_after)
@@ -88,8 +91,9 @@ def stale_data(case: Case) -> Denial | None:
         missed = case.now.bars - mark.bars
         stale, age = missed >= after.count, str(Bars(missed))
     else:
-        old = case.moment.at - mark.at
-        stale, age = old >= after, f"{old.total_seconds():.0f} s"
+        old = case.moment.open_time(mark.at, case.moment.at)
+        stale = old >= max(after, case.moment.bar)
+        age = f"{old.total_seconds():.0f} s of open market"
     if not stale:
         return None
     return case.deny(

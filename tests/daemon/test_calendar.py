@@ -206,7 +206,18 @@ def test_neighbours_of_any_day(day):
 def test_the_moment_of_an_order_for_the_next_session(at, session, target, market_open):
     at = at.astimezone(UTC)
 
-    assert XNYS.moment(at, WALL) == Moment(at, WALL, session, target, market_open)
+    length = XNYS.close_of(session) - XNYS.open_of(session)
+
+    assert XNYS.moment(at, WALL) == Moment(
+        at, WALL, session, target, market_open, open_time=XNYS.open_time, bar=length
+    )
+
+
+def test_a_price_ages_while_the_market_is_open_and_not_over_night_or_a_weekend():
+    friday, monday = XNYS.close_of(date(2021, 11, 19)), XNYS.open_of(date(2021, 11, 22))
+
+    assert XNYS.open_time(friday, monday) == timedelta()
+    assert XNYS.open_time(friday, monday + timedelta(minutes=15)) == timedelta(minutes=15)
 
 
 def test_an_order_for_now_needs_an_open_market():
@@ -338,5 +349,11 @@ def test_a_calendar_of_ones_own():
     only = Calendar("ONE", "UTC", [Session(day, utc(2021, 11, 26, 9), utc(2021, 11, 26, 17))])
 
     assert only.moment(utc(2021, 11, 26, 12), WALL) == Moment(
-        utc(2021, 11, 26, 12), WALL, day, None, market_open=True
+        utc(2021, 11, 26, 12),
+        WALL,
+        day,
+        None,
+        market_open=True,
+        open_time=only.open_time,
+        bar=timedelta(hours=8),
     )

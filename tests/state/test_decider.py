@@ -44,7 +44,7 @@ from state.event import (
 )
 from state.headroom import day_loss
 from state.order import Status, request_id
-from state.quote import Bar
+from state.quote import Bar, Missed
 from state.settings import Limits
 from state.snapshot import Snapshot
 from tests.given import (
@@ -316,6 +316,15 @@ class TestCloses:
 
     def test_a_close_that_came_before_is_dropped(self):
         assert kinds(told(funded(), close(60, 100, day=0))) == []
+
+    def test_bars_that_never_came_are_on_record_before_what_was_decided_without_them(self):
+        lost = (Missed(MONDAY, ("KO", "PG")), Missed(TUESDAY, ("PG",)))
+        course = told(funded(), replace(close(60, 100, day=2), missed=lost))
+        assert kinds(course) == ["BarsMissed", "BarsMissed", "BarsClosed"]
+        assert [(e.session, e.symbols) for e in course.events[:2]] == [
+            (MONDAY, ("KO", "PG")),
+            (TUESDAY, ("PG",)),
+        ]
 
     def test_unsent_orders_of_the_session_expire(self):
         course = told(asked(funded(), BUY).now, close(50, 100))

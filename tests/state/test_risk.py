@@ -377,6 +377,22 @@ def test_data_may_be_aged_on_the_market_clock(seconds, refused):
     assert code(book(stale_after="15m"), BUY, later) == ("STALE_DATA" if refused else None)
 
 
+def test_a_price_is_as_old_as_the_market_was_open_since():
+    def shut(start, end):
+        return timedelta()
+
+    later = replace(MOMENT, at=CLOSE + timedelta(days=3), open_time=shut)
+
+    assert code(book(stale_after="15m"), BUY, later) is None
+
+
+@pytest.mark.parametrize(("minutes", "refused"), [(389, False), (390, True)])
+def test_where_a_session_has_one_bar_no_price_is_stale_before_the_next(minutes, refused):
+    later = replace(MOMENT, at=CLOSE + timedelta(minutes=minutes), bar=timedelta(minutes=390))
+
+    assert code(book(stale_after="15m"), BUY, later) == ("STALE_DATA" if refused else None)
+
+
 def test_every_code_of_the_gate_has_its_guard_in_the_published_order():
     codes = list(Code)
     gate = codes[: codes.index(Code.GUARD_FAILED)]

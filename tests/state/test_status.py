@@ -86,6 +86,7 @@ def test_a_status_on_the_wire():
             "last_at": "2022-12-29T21:00:00Z",
             "ended": False,
             "refused": {"nan": 2},
+            "stream": None,
         },
         "broker": {"kind": "paper", "connected": True, "account": "DEMO"},
         "base_currency": "USD",
