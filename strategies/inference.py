@@ -14,7 +14,7 @@ from strategies.exponential import exponential
 from strategies.market_model import Tables
 from strategies.observation import Array, Booleans, Integers
 
-NAMES: Final = ("numpy",)
+NAMES: Final = ("pymdp", "numpy")
 
 
 class Inference(msgspec.Struct, frozen=True):
@@ -82,6 +82,7 @@ class NumpyEngine:
             evidence = np.where(stepped, summed(joint), 1.0)
             after = np.where(stepped, joint / evidence, before)
         ok = np.isfinite(after).all(axis=0) & (evidence > 0.0) & np.isfinite(evidence)
+        ok &= summed(before) > 0.0
         after = np.where(ok, after, model.D[:, None])
         predicted = mixed(model.B, after)
         utility = mixed(model.utility.T, predicted)
@@ -118,8 +119,12 @@ def summed(terms: NDArray[np.float64]) -> Array:
     return np.asarray(total)
 
 
-def make_engine(name: str, model: Tables) -> Engine:
-    """Return the engine of a name, or raise EngineUnavailable."""
+def make_engine(name: str, model: Tables, cache: str | None = None) -> Engine:
+    """Return the engine of a name, or raise EngineUnavailable; `cache` is a folder of pymdp's."""
     if name == "numpy":
         return NumpyEngine(model)
+    if name == "pymdp":
+        from strategies.pymdp_engine import PymdpEngine
+
+        return PymdpEngine(model, cache)
     raise EngineUnavailable(f"beliefs.engine = {name!r} is not known; known: {', '.join(NAMES)}")

@@ -119,5 +119,5 @@ def test_the_number_of_instruments_changes_no_bit():
 
 
 def test_an_engine_nobody_knows_is_refused():
-    with pytest.raises(EngineUnavailable, match="'jax' is not known; known: numpy"):
+    with pytest.raises(EngineUnavailable, match="'jax' is not known; known: pymdp, numpy"):
         make_engine("jax", tables(DEFAULT))
