@@ -296,7 +296,7 @@ def test_no_frame_is_a_crash_and_the_next_client_is_served(path):
 
     with serving(path, handle) as daemon:
 
-        @settings(max_examples=2000)
+        @settings(max_examples=settings().max_examples * 5)  # 500, and 10,000 at night
         @given(broken.map(frame) | cut_short)
         def sent(wrong):
             with Wire(daemon.path) as wire:

@@ -131,6 +131,7 @@ def test_a_halt_that_somebody_else_made_stays_when_there_is_room_again(tmd):
     assert faults(tmd) == []
 
 
+@pytest.mark.nightly  # it waits for all it may wait for
 def test_it_stops_although_nothing_can_be_written(tmd):
     filled(tmd)
     assert tmd.ask(PG, key="pg").error.code == "DISK_FULL"

@@ -103,4 +103,4 @@ async def test_no_kill_loses_what_was_acknowledged_or_doubles_an_order(tmp_path,
 
 async def test_nor_does_any_kill_of_the_installed_program(tmp_path):
     with Tmd(tmp_path / "d") as tmd:
-        await killed(tmd, Executed(tmd), 10, early=0.7)
+        await killed(tmd, Executed(tmd), 5, early=0.7)

@@ -3,6 +3,8 @@
 import sys
 from decimal import Decimal as D
 
+import pytest
+
 from control.protocol import Exit, Orders, Reconcile, decode_reply
 from state.command import AcceptDifference, Resume, SubmitOrder
 from state.order import request_id
@@ -38,6 +40,7 @@ def standing(tmd, order_id):
     return {one["order_id"]: one["status"] for one in tmd.data(Orders())["orders"]}[order_id]
 
 
+@pytest.mark.nightly
 def test_up_and_back_with_an_order_open(tmp_path):
     rest, more = SubmitOrder("buy", "WMT", D(7)), SubmitOrder("buy", "KO", D(5))
     with Tmd(tmp_path / "d", pace=0.001) as tmd:

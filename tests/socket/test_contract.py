@@ -132,6 +132,9 @@ def test_the_rest_of_the_codes_and_the_end(tmp_path):
         assert said(tmd, *wanted)[0] == Exit.NOT_READY
         assert said(tmd, "approve", plan["data"]["plan_id"])[0] == Exit.DONE
         assert said(tmd, *wanted)[0] == Exit.DONE
+        backup = str(tmp_path / "b.db")
+        assert said(tmd, "backup", backup)[0] == Exit.DONE
+        assert said(tmd, "restore", backup)[0] == Exit.CONFLICT
         assert said(tmd, "shutdown")[0] == Exit.DONE
         assert tmd.ended() == 0
         assert said(tmd, "ping")[0] == Exit.UNREACHABLE
@@ -139,10 +142,11 @@ def test_the_rest_of_the_codes_and_the_end(tmp_path):
         journal = str(tmd.state / "journal.db")
         assert said(tmd, "report", "--journal", journal)[0] == Exit.DONE
         assert said(tmd, "verify", "--journal", journal)[0] == Exit.DONE
+        assert said(tmd, "restore", backup)[0] == Exit.DONE
         tmd.start().ready()
         assert said(tmd, "order", "buy", "KO", "1")[0] == Exit.REFUSED
 
 
 def test_every_command_was_walked():
-    walked = {param.values[0].split()[0] for param in WALK} | {"shutdown"}
+    walked = {param.values[0].split()[0] for param in WALK} | {"backup", "restore", "shutdown"}
     assert walked >= set(COMMANDS)
