@@ -16,7 +16,14 @@ from daemon.replies import (
 from state.command import CancelOrders, Cause, Command, Halt
 from state.decider import decide
 from state.denial import Code
-from state.event import CancelRequested, CommandFinished, Event, Halted, OrderReleased
+from state.event import (
+    CancelRequested,
+    CommandFinished,
+    Event,
+    Halted,
+    OrderAdopted,
+    OrderReleased,
+)
 from state.moment import Moment
 from state.order import Order, OrderId
 from state.record import StoredCommand
@@ -49,9 +56,9 @@ def touched(now: Snapshot, events: Sequence[Event]) -> tuple[Order, ...]:
     for event in events:
         if isinstance(event, CommandFinished):
             orders.update((order.order_id, order) for order in event.orders)
-        elif isinstance(event, OrderReleased):
+        elif isinstance(event, OrderAdopted | OrderReleased):
             orders[event.order.order_id] = event.order
-        elif order := now.orders.get(getattr(event, "order_id", "")):
+        if order := now.orders.get(getattr(event, "order_id", "")):
             orders[order.order_id] = order
     return tuple(orders.values())
 

@@ -21,7 +21,8 @@ from daemon.feeds.bundle import benchmark
 from daemon.feeds.replay import ReplayFeed
 from daemon.halt_file import HaltFile
 from daemon.handlers import Handlers
-from daemon.recovery import recover, tell_again
+from daemon.link import Link
+from daemon.recovery import tell_again
 from daemon.seams import Broker, Store
 from daemon.sender import Sender
 from daemon.trader import Closes, Trader
@@ -159,17 +160,19 @@ class Life:
                 frame_timeout=control.frame_timeout,
             ):
                 sending = tasks.create_task(sender.run(), name="sender")
-                sender.open(await recover(engine, broker, self._clock, self._world.settle))
                 await watch.heed_halt_file()
                 rounds = tasks.create_task(watch.run(), name="watch")
-                await trader.resume(partial(store.read, last_not_placed))
+                resume = partial(trader.resume, partial(store.read, last_not_placed))
+                link = Link(engine, broker, sender, self._clock, self._world.settle, resume)
+                linking = tasks.create_task(link.run(), name="link")
+                await link.tried.wait()
                 trading = tasks.create_task(self._trade(feed, trader, stop), name="trader")
                 log.info("ready", extra={"socket": self._socket, "seq": engine.head.seq})
                 try:
                     await stop.wait()
                 finally:
                     handlers.end()
-                await ended(trading, rounds)  # while what is in flight is still answered
+                await ended(trading, linking, rounds)  # while what is in flight is still answered
             try:
                 async with asyncio.timeout(DRAIN):
                     await sender.flushed()

@@ -1,17 +1,19 @@
 """What memory does not hold and a batch of messages is about: looked up in the journal first."""
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Final, Self
 
 from msgspec.structs import replace
 
 from daemon.message import Message
 from daemon.seams import Store
-from state.command import Command, RecordFill, RecordStatus
+from state.command import Command, RecordFill, RecordOpenOrder, RecordStatus
 from state.event import CommandFinished, Event, OrderReleased
 from state.order import Order, OrderId, Rid
 from state.record import Kept, StoredCommand
 from state.snapshot import Snapshot
+
+REPORTS: Final = (RecordFill, RecordOpenOrder, RecordStatus)
 
 
 class Recollection:
@@ -26,7 +28,7 @@ class Recollection:
         """Look up what `now` does not hold; nothing is asked where it holds all."""
         rids = [cause.rid for _, cause, _ in messages if cause is not None]
         commands = await store.commands(rids) if rids else {}
-        reports = [m[0] for m in messages if isinstance(m[0], RecordFill | RecordStatus)]
+        reports = [m[0] for m in messages if isinstance(m[0], REPORTS)]
         orders = {report.order_id for report in reports} - now.orders.keys()
         fills = {report.execution_id for report in reports if isinstance(report, RecordFill)}
         executions = fills - now.executions.keys()
@@ -44,8 +46,8 @@ class Recollection:
             case RecordFill(execution_id=execution_id, order_id=order_id):
                 booked = self._executions.get(execution_id)
                 return replace(command, over=self._orders.get(order_id), booked=booked)
-            case RecordStatus(order_id=order_id):
-                return replace(command, over=self._orders.get(order_id))
+            case RecordStatus() | RecordOpenOrder():
+                return replace(command, over=self._orders.get(command.order_id))
         return command
 
     def note(self, events: Sequence[Event]) -> None:

@@ -9,16 +9,16 @@ from typing import Final
 
 from daemon.engine import Engine
 from daemon.seams import Broker, BrokerBook, BrokerOrder, BrokerUnavailable, Clock, Store
-from state.command import RecordReconciliation, RecordStatus, ReportKind
+from state.command import RecordOpenOrder, RecordReconciliation, RecordStatus, ReportKind
 from state.event import Difference
 from state.history import untold
 from state.instrument import ZERO
-from state.order import IN_DOUBT, Order, OrderId, Status
+from state.order import EXTERNAL, OURS, Order, OrderId, Status
 from state.snapshot import Snapshot
 
 LOOK_BACK: Final = timedelta(days=10)
 TRIES: Final = 10
-DOUBTFUL: Final = frozenset({*IN_DOUBT, Status.PENDING_CANCEL})
+LAGS: Final = 3  # looks at a broker whose holdings run ahead of its executions
 KINDS: Final = {
     "open": ReportKind.ACCEPTED,
     "filled": ReportKind.ACCEPTED,
@@ -42,39 +42,50 @@ async def recover(engine: Engine, broker: Broker, clock: Clock, settle: float) -
     BrokerUnavailable when the broker does not answer: that is never read as "flat".
     """
     await engine.tell(RecordReconciliation(started=True))
-    await resolve(engine, broker, clock, settle)
-    for order in engine.snapshot.open_orders:
-        if order.status is Status.PENDING_CANCEL:
-            broker.cancel(order)  # the first time may have been lost with the run that asked
-    await compare(engine, broker)
+    await check(engine, broker, clock, settle)
     return await broker.next_oid()
 
 
+async def check(
+    engine: Engine, broker: Broker, clock: Clock, settle: float, owing: Sequence[OrderId] = ()
+) -> tuple[Difference, ...]:
+    """Find out what became of every order, compare the books, and return the differences.
+
+    `owing` are the orders that owed executions when the books agreed before.
+    """
+    await resolve(engine, broker, clock, settle)
+    for order in engine.snapshot.open_orders:
+        if order.status is Status.PENDING_CANCEL:
+            broker.cancel(order)  # the first time may have been lost, on the way or with a run
+    return await compare(engine, broker, clock, settle, owing)
+
+
 async def resolve(engine: Engine, broker: Broker, clock: Clock, settle: float) -> None:
-    """Find out what became of every order in doubt; unseen at two looks, it was never placed."""
-    doubtful = in_doubt(engine.snapshot)
+    """Find out what became of every order that may be at the broker.
+
+    Unseen at two looks it is not there: what was never accepted was never placed, and what was
+    accepted will trade no more. Executions that we missed show as a difference.
+    """
+    out = [order for order in engine.snapshot.open_orders if order.status is not Status.PENDING]
     seen = known_orders(await look(engine, broker))
-    unseen = [order for order in doubtful if order.order_ref not in seen]
+    unseen = [order for order in out if order.order_id not in seen]
     if not unseen:
         return
     await clock.sleep(settle)
     seen = known_orders(await look(engine, broker))
     for order in unseen:
         now = engine.snapshot.orders.get(order.order_id)
-        if order.order_ref not in seen and now is not None and now.status in DOUBTFUL:
-            report = RecordStatus(order.order_id, ReportKind.NOT_SEEN, reason="unseen at two looks")
-            await engine.tell(report)
+        if order.order_id in seen or now is None or now.status is not order.status:
+            continue
+        gone, why = ReportKind.NOT_SEEN, "unseen at two looks"
+        if now.broker_id is not None:
+            gone, why = ReportKind.CANCELLED, "the broker has it no longer"
+        await engine.tell(RecordStatus(order.order_id, gone, reason=why))
 
 
-def in_doubt(now: Snapshot) -> tuple[Order, ...]:
-    """Return the orders of which only the broker can say where they are."""
-    return tuple(order for order in now.orders.values() if order.status in DOUBTFUL)
-
-
-def known_orders(book: BrokerBook) -> frozenset[str]:
-    """Return the references of all orders that the broker shows any trace of."""
-    executed = {f"TM1.{fill.order_id}" for fill in book.executions}
-    return frozenset({order.order_ref for order in book.orders} | executed)
+def known_orders(book: BrokerBook) -> frozenset[OrderId]:
+    """Return the ids of all orders whose state the broker tells."""
+    return frozenset(order.order_id for order in book.orders)
 
 
 async def look(engine: Engine, broker: Broker) -> BrokerBook:
@@ -87,20 +98,20 @@ async def look(engine: Engine, broker: Broker) -> BrokerBook:
         if booked is None or booked.revision < fill.revision:
             engine.report(fill)
     for told in book.orders:
-        order_id = told.order_ref.removeprefix("TM1.")
-        if order_id in now.orders:
-            engine.report(status_of(order_id, told))
+        if told.order_id in now.orders:
+            engine.report(status_of(told))
         if told.status == "open" and not (
-            is_open(now, order_id) or is_open(engine.snapshot, order_id)  # sent while we looked
+            is_open(now, told.order_id) or is_open(engine.snapshot, told.order_id)  # sent meanwhile
         ):
-            zombie(broker, order_id, told, now)
+            log.critical("unknown_open_order", extra={"order": repr(told)})
+            engine.report(RecordOpenOrder(found(told, now)))
     await engine.tell(RecordReconciliation(looked=True))
     return book
 
 
-def status_of(order_id: OrderId, told: BrokerOrder) -> RecordStatus:
+def status_of(told: BrokerOrder) -> RecordStatus:
     """Return what the broker's list says of one of our orders."""
-    return RecordStatus(order_id, KINDS[told.status], told.broker_id, told.filled, told.reason)
+    return RecordStatus(told.order_id, KINDS[told.status], told.broker_id, told.filled, told.reason)
 
 
 def is_open(now: Snapshot, order_id: OrderId) -> bool:
@@ -109,32 +120,59 @@ def is_open(now: Snapshot, order_id: OrderId) -> bool:
     return order is not None and order.open
 
 
-def zombie(broker: Broker, order_id: OrderId, told: BrokerOrder, now: Snapshot) -> None:
-    """Ask back an order of ours that should not be at the broker at all."""
-    log.critical("zombie_order", extra={"order_id": order_id, "broker_oid": told.broker_oid})
+def found(told: BrokerOrder, now: Snapshot) -> Order:
+    """Return an order as far as the broker's list tells it."""
     if now.at is None:
-        return
-    broker.cancel(
-        Order(
-            order_id=order_id,
-            rid=order_id.partition(".")[0],
-            symbol=told.symbol,
-            quantity=told.quantity,
-            status=Status.LIVE,
-            created_at=now.at,
-            session=now.at.date(),
-            price=ZERO,
-            broker_oid=told.broker_oid,
-            broker_id=told.broker_id,
-        )
+        raise ValueError("nothing was ever started, so there is no time to date an order by")
+    price = told.limit_price or now.price(told.symbol) or ZERO
+    ours = told.order_ref.startswith(OURS)
+    return Order(
+        order_id=told.order_id,
+        rid=told.order_id.partition(".")[0],
+        symbol=told.symbol,
+        quantity=told.quantity,
+        status=Status.LIVE,
+        created_at=now.at,
+        session=now.session or now.at.date(),
+        price=price,
+        limit_price=told.limit_price,
+        source="zombie" if ours else EXTERNAL,
+        reported=told.filled,
+        broker_id=told.broker_id,
     )
 
 
-async def compare(engine: Engine, broker: Broker) -> tuple[Difference, ...]:
-    """Compare positions and cash, journal the outcome, and return the differences."""
+async def compare(
+    engine: Engine,
+    broker: Broker,
+    clock: Clock | None = None,
+    settle: float = 0.0,
+    owing: Sequence[OrderId] = (),
+) -> tuple[Difference, ...]:
+    """Compare positions and cash, journal the outcome, and return the differences.
+
+    Holdings that run ahead of the executions they come from are given `settle` seconds, some times.
+    """
     found, cash = await look_for_differences(engine, broker)
-    await engine.tell(RecordReconciliation(found, broker_cash=cash))
+    for _ in range(LAGS):
+        if not (found and clock and under_way(engine.snapshot, found)):
+            break
+        await clock.sleep(settle)
+        found, cash = await look_for_differences(engine, broker)
+    settled = tuple(order.order_id for order in engine.snapshot.orders.values()
+                    if order.owed and order.order_id in owing)  # fmt: skip
+    await engine.tell(RecordReconciliation(found, broker_cash=cash, settled=settled))
     return found
+
+
+def under_way(now: Snapshot, found: Sequence[Difference]) -> bool:
+    """Return whether executions still to come of known orders could be all of the differences."""
+    held = [difference for difference in found if difference.subject != "cash"]
+    for difference in held:
+        buying, selling = now.working(difference.subject)
+        if not -selling <= difference.broker - difference.ours <= buying:
+            return False
+    return bool(held)
 
 
 async def look_for_differences(
@@ -151,18 +189,25 @@ async def look_for_differences(
         book = await look(engine, broker)
         now = engine.snapshot
         late = [v for ref, v in now.cash_moves.items() if ref not in before.cash_moves]
-        theirs = {fill.execution_id for fill in book.executions}
-        since = now.closed_at.date() - LOOK_BACK if now.closed_at else None
-        missing = [
-            execution
-            for execution, booked in now.executions.items()
-            if execution not in theirs and (since is None or booked.session > since)
-        ]
+        missing = unmatched(now, book)
         if not missing:
             return differences(now, book, late), book.cash
     raise BrokerUnavailable(
         f"after {TRIES} looks the broker still lacks executions we booked: {missing[:3]}"
     )
+
+
+def unmatched(now: Snapshot, book: BrokerBook) -> list[str]:
+    """Return the executions we booked lately that the broker should show, and does not."""
+    theirs = {fill.execution_id: fill.revision for fill in book.executions}
+    since = now.closed_at.date() - LOOK_BACK if now.closed_at else None
+    return [
+        execution
+        for execution, booked in now.executions.items()
+        if theirs.get(execution, -1) < booked.revision
+        and (since is None or booked.session > since)
+        and (book.executions_from is None or booked.traded_at >= book.executions_from)
+    ]
 
 
 def differences(

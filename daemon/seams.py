@@ -10,7 +10,7 @@ import msgspec
 from daemon.feeds.bar_check import Refusal
 from state.command import RecordFill, RecordStatus
 from state.instrument import Symbol
-from state.order import Order, OrderId, Rid
+from state.order import Order, OrderId, Rid, name_of
 from state.quote import Close, Quote
 from state.record import Batch, Head, Kept, StoredCommand
 from state.status import Stream
@@ -75,7 +75,12 @@ class BrokerUnavailable(Exception):
 
 
 class BrokerOrder(msgspec.Struct, frozen=True):
-    """An order as the broker has it; `quantity` is signed, `filled` is its own count."""
+    """An order as the broker has it; `quantity` is signed, `filled` is its own count.
+
+    `order_ref` is the reference it was given with: "TM1." and our order id, or anything else (or
+    nothing) where somebody else gave it. `broker_id` is unique in the account. `broker_oid` is the
+    number it was sent under by its own client; others' numbers may be the same as ours.
+    """
 
     order_ref: str
     broker_oid: int
@@ -85,44 +90,75 @@ class BrokerOrder(msgspec.Struct, frozen=True):
     filled: Decimal
     status: Literal["open", "filled", "cancelled", "rejected"]
     reason: str = ""
+    limit_price: Decimal | None = None
+
+    @property
+    def order_id(self) -> OrderId:
+        """Return the id it has with us; executions of it are reported under the same."""
+        return name_of(self.order_ref, self.broker_id)
 
 
 class BrokerBook(msgspec.Struct, frozen=True):
-    """All the broker knows: orders, open and completed, executions since a time, holdings."""
+    """All the broker knows, whole: what it could not find out it does not answer with less.
+
+    `orders` are all that are open, whoever gave them, and the completed ones it still shows;
+    `executions` those since the time asked for, or since `executions_from` where it serves no
+    older ones (a gateway forgets them at midnight). `cash` is in base currency.
+    """
 
     orders: tuple[BrokerOrder, ...]
     executions: tuple[RecordFill, ...]
     positions: Mapping[Symbol, Decimal]
     cash: Decimal
+    executions_from: datetime | None = None
 
 
 Listener = Callable[[RecordStatus | RecordFill], None]
 
 
 class Broker(Protocol):
-    """Who executes. Reports go to the listener it was made with, each as soon as it is known."""
+    """Who executes. Reports go to the listener it was made with, each as soon as it is known.
+
+    A report may be late, repeated, or out of turn. A corrected execution keeps its `execution_id`
+    and has a higher `revision`; where the fee comes later, that is a revision as well. An execution
+    of somebody else's order is reported under `state.order.name_of` that order.
+
+    It never guesses: what it can't find out raises BrokerUnavailable, and it does so by itself
+    after a time of its own, for nobody else puts an end to its waiting.
+    """
 
     kind: str
     account: str
 
     @property
     def connected(self) -> bool:
-        """Return whether an order sent now would reach it."""
+        """Return whether an order sent now would reach it; looked at right before each send.
+
+        It is false from the moment anything speaks against it (a lost heartbeat, too) until the
+        broker answers again. The daemon then recovers before it sends anything.
+        """
 
     def place(self, order: Order) -> None:
         """Send an order under its `broker_oid` and return at once; returning proves nothing."""
 
     def cancel(self, order: Order) -> None:
-        """Ask an order back and return at once."""
+        """Ask an order back and return at once; asked twice is asked once.
+
+        An order that was found at the broker has a `broker_id` and may have no `broker_oid`.
+        """
 
     def move_cash(self, ref: str, signed: Decimal) -> None:
         """Book a deposit or withdrawal (paper only); the same `ref` twice is once."""
 
     async def next_oid(self) -> int:
-        """Return the lowest broker order id never used."""
+        """Return the lowest broker order id never used by us; raises BrokerUnavailable."""
 
     async def book(self, since: datetime | None) -> BrokerBook:
-        """Return everything it knows; raises BrokerUnavailable rather than leave something out."""
+        """Return everything it knows, as of one moment after the call.
+
+        What was placed and cancelled before the call, and did arrive, is in it. Raises
+        BrokerUnavailable rather than leave something out.
+        """
 
     async def on_close(self, close: Close) -> None:
         """See a close before the daemon does (paper fills by it; others ignore it).

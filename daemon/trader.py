@@ -153,7 +153,10 @@ class Trader:
         return f"auto|{self._account}|{session.isoformat()}|rebalance"
 
     async def _rebalance(self, key: str) -> None:
-        """Rebalance, once for each key."""
+        """Rebalance, once for each key; with no session to trade in the key stays unused."""
+        if self._engine.moment().target is None:
+            log.info("rebalance_waits", extra={"key": key})
+            return
         digest = blake2b(b"auto-rebalance", digest_size=16).hexdigest()
         answer = await self._engine.tell(
             Rebalance(), Cause(request_id(key), key, "rebalance", "trader", digest)

@@ -1,6 +1,5 @@
 """Keeping an eye on things: what the shell knows of the world, and the rounds it makes."""
 
-import logging
 import os
 import shutil
 from pathlib import Path
@@ -11,7 +10,7 @@ import msgspec
 from daemon.calendar import Calendar
 from daemon.engine import Engine
 from daemon.halt_file import HaltFile
-from daemon.recovery import TRIES, compare, look, look_for_differences
+from daemon.recovery import TRIES, look, look_for_differences
 from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Store, Streaming
 from state.command import Cause, Halt, HaltForDisk
 from state.evidence import AuditFacts, JournalChecked
@@ -24,9 +23,6 @@ from state.snapshot import Snapshot
 from state.status import BrokerFacts, FeedFacts, JournalFacts, StatusFacts
 
 ROUND: Final = 1.0  # seconds between rounds
-COMPARE: Final = 60  # rounds between comparisons with the broker
-
-log = logging.getLogger(__name__)
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -106,7 +102,7 @@ class Watch:
         )
 
     async def _open_at_broker(self) -> tuple[str, ...]:
-        """Return the references of the orders open there, asking until none came or went meanwhile.
+        """Return the ids of the orders open there, asking until none came or went meanwhile.
 
         Raises BrokerUnavailable.
         """
@@ -115,7 +111,7 @@ class Watch:
             book = await look(self._engine, self._broker)
             if standing(self._engine.snapshot) == before:
                 break
-        return tuple(order.order_ref for order in book.orders if order.status == "open")
+        return tuple(order.order_id for order in book.orders if order.status == "open")
 
     def feed_facts(self) -> FeedFacts:
         """Return what the shell knows of the feed."""
@@ -152,15 +148,11 @@ class Watch:
         return Verdict("healthy")
 
     async def run(self) -> None:
-        """Go the rounds until cancelled: halt file, disk, and once a minute the broker's books."""
-        rounds = 0
+        """Go the rounds until cancelled: the halt file, and the disk."""
         while True:
             await self._clock.sleep(ROUND)
-            rounds += 1
             await self.heed_halt_file()
             await self.look_for_room()
-            if rounds % COMPARE == 0:
-                await self.compare_books()
 
     async def heed_halt_file(self) -> None:
         """Journal a halt that was written to the file while nobody could be asked.
@@ -186,13 +178,6 @@ class Watch:
         if self._engine.disk_full and await self._store.restore_ballast():
             self._engine.disk_full = False
             self._engine.report(HaltForDisk(full=False, detail="the disk has room again"))
-
-    async def compare_books(self) -> None:
-        """Compare with the broker; a difference halts, and no answer is not "flat"."""
-        try:
-            await compare(self._engine, self._broker)
-        except BrokerUnavailable as e:
-            log.warning("reconcile_failed", extra={"detail": str(e)})
 
 
 def standing(now: Snapshot) -> dict[OrderId, Status]:

@@ -22,6 +22,7 @@ from state.event import (
     ExecutionCorrected,
     Halted,
     OrderAccepted,
+    OrderAdopted,
     OrderCancelled,
     OrderClaimed,
     OrderDenied,
@@ -31,6 +32,7 @@ from state.event import (
     OrderRecalled,
     OrderRejected,
     OrderReleased,
+    OrderSettled,
     OrderStopped,
     OrderSubmitted,
     PlanApproved,
@@ -51,7 +53,16 @@ from state.instrument import EXACT, ONE, ZERO, Symbol, amount, money
 from state.ledger import Ledger, moved, post
 from state.order import Trigger
 from state.plan import PlanId, PlanState
-from state.progress import corrected, ended, filled, finished, released, submitted, with_order
+from state.progress import (
+    adopted,
+    corrected,
+    ended,
+    filled,
+    finished,
+    released,
+    submitted,
+    with_order,
+)
 from state.quote import Mark
 from state.snapshot import Day, Halting, Snapshot
 
@@ -112,6 +123,11 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
             return corrected(now, event)
         case OrderRecalled(order):
             return replace(now, orders={**now.orders, order.order_id: order})
+        case OrderAdopted(order):
+            return adopted(now, order)
+        case OrderSettled(order_id, reason):
+            settled = now.orders[order_id]
+            return with_order(now, order_id, Trigger.SETTLE, reported=settled.filled, reason=reason)
         case OrderReleased(order):
             return released(now, order.order_id)
         case CommandFinished(rid):

@@ -1,44 +1,31 @@
-"""Deciding what the broker says: executions and states of orders, cash, and whether books agree."""
+"""Deciding what the broker says of orders: their states, and their executions."""
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final, Literal
 
-from state.book import book_of
+from msgspec.structs import replace
+
 from state.command import (
-    AcceptDifference,
-    MoveCash,
     RecordFill,
-    RecordReconciliation,
+    RecordOpenOrder,
     RecordStatus,
     ReportKind,
 )
-from state.denial import Code
 from state.event import (
-    CashMoved,
+    CancelRequested,
     ExecutionCorrected,
     OrderAccepted,
+    OrderAdopted,
     OrderCancelled,
     OrderFilled,
     OrderLost,
     OrderNotPlaced,
     OrderRecalled,
     OrderRejected,
-    PositionAdjusted,
-    Reconciled,
-    ReconcileStarted,
 )
 from state.halting import lasting, stop_trading
-from state.instrument import ZERO, AmountOutOfRange, money
-from state.order import TRANSITIONS, Order, Trigger
-from state.unfolding import Unavailable, Unfolding
-
-CASH_KINDS: Final[Mapping[str, Literal["deposit", "withdraw", "dividend", "adjustment"]]] = {
-    "deposit": "deposit",
-    "withdrawal": "withdraw",
-    "dividend": "dividend",
-    "adjustment": "adjustment",
-}
+from state.instrument import ZERO
+from state.order import TRANSITIONS, Order, Status, Trigger
+from state.unfolding import Unfolding
 
 TRIGGERS = {
     ReportKind.ACCEPTED: Trigger.ACCEPT,
@@ -81,6 +68,31 @@ def recall(course: Unfolding, order: Order | None) -> None:
     """Follow an order again that memory let go, for there is news of it."""
     if order is not None and order.order_id not in course.now.orders:
         course.note(OrderRecalled(order, course.moment.at))
+
+
+def record_open_order(course: Unfolding, said: RecordOpenOrder) -> None:
+    """Adopt an order that is open at the broker and not with us: it counts from here.
+
+    Somebody else's is left alone. One of ours should not be there at all, and is asked back.
+    """
+    found, at = said.order, course.moment.at
+    known = course.now.orders.get(found.order_id) or said.over
+    if known is not None:
+        if known.open or known.status is Status.FILLED:
+            return
+        found = replace(
+            known,
+            status=Status.LIVE,
+            broker_id=found.broker_id,
+            reported=max(known.reported, found.reported),
+            asked_back=False,
+        )
+    else:
+        mine = (b for b in course.now.executions.values() if b.order_id == found.order_id)
+        found = replace(found, filled=sum((abs(b.quantity) for b in mine), ZERO))
+    course.note(OrderAdopted(found, at))
+    if not found.external:
+        course.note(CancelRequested(found.order_id, "open at the broker, and not of this book", at))
 
 
 def record_fill(course: Unfolding, said: RecordFill) -> None:
@@ -136,132 +148,3 @@ def record_fill(course: Unfolding, said: RecordFill) -> None:
 def overfilled(order: Order, quantity: Decimal) -> bool:
     """Return whether an execution went past what was ordered, or the other way."""
     return order.filled > abs(order.quantity) or quantity * order.quantity < ZERO
-
-
-def move_cash(course: Unfolding, command: MoveCash) -> Unavailable | None:
-    """Book a deposit, a withdrawal or a dividend on paper; live, cash moves at the broker."""
-    now = course.now
-    if not now.funded:
-        return Unavailable(
-            "not_ready",
-            Code.RECONCILE_PENDING,
-            "the broker has not said yet with how much cash the account begins",
-            "wait for readiness: tm health, tm reconcile",
-        )
-    if now.start is not None and now.start.mode == "live":
-        course.deny(
-            Code.NOT_PAPER,
-            "cash of a live account moves at the broker, not here",
-            hint="after it moved, `tm reconcile accept --as deposit` explains it",
-        )
-        return None
-    try:
-        amount = money(command.amount)
-    except AmountOutOfRange as e:
-        course.deny(Code.INVALID_QUANTITY, str(e), subject="cash", value=command.amount)
-        return None
-    if amount <= 0:
-        course.deny(
-            Code.INVALID_QUANTITY,
-            f"the amount is {command.amount}, and has to be above 0",
-            subject="cash",
-            value=command.amount,
-            limit=0,
-            hint="say `tm cash withdraw AMOUNT` to take money out",
-        )
-        return None
-    book = book_of(now)
-    free = min(now.ledger.cash, book.cash, book.least_equity)  # what shorts brought in is owed
-    if command.kind == "withdraw" and amount > free:
-        course.deny(
-            Code.INSUFFICIENT_CASH,
-            f"a withdrawal of {amount} exceeds the {free} that open orders leave",
-            subject="cash",
-            value=amount,
-            limit=free,
-            hint="sell or cancel first, or withdraw less",
-        )
-        return None
-    signed = -amount if command.kind == "withdraw" else amount
-    by = f"by {course.actor}"
-    moved = CashMoved(command.kind, signed, by, course.moment.at, ref=course.rid)
-    try:
-        money(max(now.ledger.cash, book.equity, now.high_water) + signed)
-        course.note(moved)
-    except AmountOutOfRange as e:
-        course.deny(Code.INVALID_QUANTITY, str(e), subject="cash", value=command.amount)
-    return None
-
-
-def record_reconciliation(course: Unfolding, found: RecordReconciliation) -> None:
-    """Book the outcome of a comparison. A difference halts; the first adopts the broker's cash."""
-    at = course.moment.at
-    if found.looked:
-        return
-    if found.started:
-        course.note(ReconcileStarted(at))
-        return
-    if not course.now.funded and found.broker_cash is not None:
-        course.note(CashMoved("initial", found.broker_cash, "the broker's cash", at))
-    known = course.now.differences
-    if course.now.reconciled and not found.differences:
-        return
-    course.note(Reconciled(found.differences, at))
-    if found.differences and found.differences != known and not lasting(course.now):
-        shown = "; ".join(
-            f"{d.subject} ours {d.ours}, broker {d.broker}" for d in found.differences
-        )
-        stop_trading(
-            course, "account", f"the books differ: {shown}", Code.RECONCILE_PENDING, "reconcile"
-        )
-
-
-def accept_difference(course: Unfolding, command: AcceptDifference) -> None:
-    """Book the differences found as what somebody says they are."""
-    differences, ledger = course.now.differences, course.now.ledger
-    if not differences:
-        course.skip("NO_DIFFERENCE", "the books agree, so there is nothing to accept")
-        return
-    for found in differences:
-        ours = ledger.cash if found.subject == "cash" else ledger.held(found.subject)
-        if ours != found.ours:
-            course.deny(
-                Code.POSITIONS_CHANGED,
-                f"{found.subject} is {ours:f} by now, and was {found.ours:f} when it was compared",
-                subject=found.subject,
-                value=ours,
-                limit=found.ours,
-                hint="compare again with `tm reconcile`",
-            )
-            return
-    unpriced = [d.subject for d in differences if d.subject not in {"cash", *course.now.marks}]
-    if unpriced:
-        course.deny(
-            Code.NO_PRICE,
-            f"there is no price of {', '.join(unpriced)}, so nobody can say what it is worth",
-            subject=unpriced[0],
-            hint="add it to the price feed, or trade it away at the broker",
-        )
-        return
-    sign = {"deposit": 1, "dividend": 1, "withdrawal": -1}.get(command.kind)
-    for found in differences:
-        gap = found.broker - found.ours
-        if sign is not None and (found.subject != "cash" or gap * sign < 0):
-            course.deny(
-                Code.KIND_MISMATCH,
-                f"{found.subject} differs by {gap}, which is no {command.kind}",
-                subject=found.subject,
-                value=gap,
-                limit=command.kind,
-                hint="say --as adjustment, or explain the cash first",
-            )
-            return
-    at = course.moment.at
-    for found in differences:
-        gap = found.broker - found.ours
-        if found.subject == "cash":
-            course.note(CashMoved(CASH_KINDS[command.kind], gap, command.reason, at))
-        else:
-            price = course.now.marks[found.subject].price
-            course.note(PositionAdjusted(found.subject, gap, price, command.reason, at))
-    course.note(Reconciled((), at))

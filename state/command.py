@@ -214,13 +214,32 @@ class RecordFill(msgspec.Struct, frozen=True):
     booked: Booked | None = None
 
 
+class RecordOpenOrder(msgspec.Struct, frozen=True):
+    """The broker has an open order that is not open with us; `order` is what is known of it.
+
+    `over` is given by the engine: the order of that id as the journal keeps it.
+    """
+
+    order: Order
+    over: Order | None = None
+
+    @property
+    def order_id(self) -> OrderId:
+        """Return which order it is about."""
+        return self.order.order_id
+
+
 class RecordReconciliation(msgspec.Struct, frozen=True):
-    """The books were compared with the broker's; no differences means they agree."""
+    """The books were compared with the broker's; no differences means they agree.
+
+    `settled` are orders that owed the same executions at the comparison before, which agreed too.
+    """
 
     differences: tuple[Difference, ...] = ()
     started: bool = False  # the comparison begins: nothing is sent until it ends
     looked: bool = False  # only the broker's news were booked so far
     broker_cash: Decimal | None = None
+    settled: tuple[OrderId, ...] = ()
 
 
 class RecordStart(msgspec.Struct, frozen=True):
@@ -251,6 +270,7 @@ Report = (
     | Withhold
     | RecordStatus
     | RecordFill
+    | RecordOpenOrder
     | RecordReconciliation
     | RecordStart
     | RecordBackup

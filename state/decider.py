@@ -2,13 +2,7 @@
 
 from typing import assert_never
 
-from state.booking import (
-    accept_difference,
-    move_cash,
-    record_fill,
-    record_reconciliation,
-    record_status,
-)
+from state.booking import record_fill, record_open_order, record_status
 from state.command import (
     AcceptDifference,
     ApprovePlan,
@@ -25,6 +19,7 @@ from state.command import (
     Rebalance,
     RecordBackup,
     RecordFill,
+    RecordOpenOrder,
     RecordReconciliation,
     RecordStart,
     RecordStatus,
@@ -45,6 +40,7 @@ from state.event import (
     OrderNotPlaced,
     OrderRejected,
     OrderReleased,
+    OrderSettled,
     OrderStopped,
     ShutdownRequested,
     Started,
@@ -53,6 +49,7 @@ from state.halting import halt, halt_for_disk, resume
 from state.marking import close_bars
 from state.moment import Moment
 from state.planning import execute_plan, judge_plan, make_plan, rebalance
+from state.reconciling import accept_difference, move_cash, record_reconciliation
 from state.snapshot import Snapshot
 from state.trading import cancel_orders, claim, submit_order, withhold
 from state.unfolding import Unavailable, Unfolding
@@ -66,6 +63,7 @@ ENDINGS = (
     OrderFilled,
     OrderNotPlaced,
     OrderRejected,
+    OrderSettled,
     OrderStopped,
 )
 
@@ -111,6 +109,8 @@ def unfold(course: Unfolding, command: Command) -> Unavailable | None:
             close_bars(course, command)
         case RecordFill():
             record_fill(course, command)
+        case RecordOpenOrder():
+            record_open_order(course, command)
         case RecordStatus():
             record_status(course, command)
         case Claim():

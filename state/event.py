@@ -290,6 +290,27 @@ class OrderRecalled(msgspec.Struct, frozen=True, tag="order_recalled"):
     at: datetime
 
 
+class OrderAdopted(msgspec.Struct, frozen=True, tag="order_adopted"):
+    """The broker has an open order that our book has not: somebody else's, or a zombie of ours.
+
+    It counts from here.
+    """
+
+    order: Order
+    at: datetime
+
+
+class OrderSettled(msgspec.Struct, frozen=True, tag="order_settled"):
+    """An order waits no longer for executions that the broker counted and never told.
+
+    The books agree without them.
+    """
+
+    order_id: OrderId
+    reason: str
+    at: datetime
+
+
 class OrderReleased(msgspec.Struct, frozen=True, tag="order_released"):
     """A recalled order is over again; its command's reply stays what it was."""
 
@@ -411,6 +432,8 @@ Event = (
     | OrderFilled
     | ExecutionCorrected
     | OrderRecalled
+    | OrderAdopted
+    | OrderSettled
     | OrderReleased
     | CashMoved
     | PositionAdjusted

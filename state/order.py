@@ -15,6 +15,9 @@ from state.instrument import ZERO, Symbol
 OrderId = str
 Rid = str
 
+OURS: Final = "TM1."  # begins the reference of every order of ours
+EXTERNAL: Final = "external"  # the source of an order that somebody else gave to the broker
+
 
 class Status(StrEnum):
     """Where an order is. From SENDING until the broker speaks it is in doubt."""
@@ -46,6 +49,7 @@ class Trigger(StrEnum):
     HALT = "halt"
     LOSE = "lose"
     NOT_SEEN = "not_seen"
+    SETTLE = "settle"
 
 
 OPEN: Final = frozenset(
@@ -115,6 +119,10 @@ TRANSITIONS: Final[Mapping[tuple[Status, Trigger], Status]] = {
     (S.BROKER_REJECTED, T.REJECT): S.BROKER_REJECTED,
     (S.BROKER_REJECTED, T.ACCEPT): S.BROKER_REJECTED,
     (S.BROKER_REJECTED, T.CANCEL): S.BROKER_REJECTED,
+    **{  # the books agree without the executions it owes: they were booked another way
+        (status, Trigger.SETTLE): Status.FILLED if status in OPEN else status
+        for status in (*OPEN, Status.FILLED, Status.CANCELLED, Status.BROKER_REJECTED)
+    },
     **{  # a zombie: late bytes reached the broker, or an older backup forgot that they were sent
         (unsent, trigger): status
         for unsent in (S.NOT_PLACED, S.EXPIRED, S.HALTED)
@@ -155,7 +163,7 @@ class Order(msgspec.Struct, frozen=True):
     session: date
     price: Decimal  # the reference: the last price known when it was decided
     limit_price: Decimal | None = None
-    source: str = "manual"  # or "rebalance", "flatten"
+    source: str = "manual"  # or "rebalance", "flatten", "external"
     filled: Decimal = ZERO
     reported: Decimal = ZERO
     value: Decimal = ZERO
@@ -167,8 +175,16 @@ class Order(msgspec.Struct, frozen=True):
 
     @property
     def order_ref(self) -> str:
-        """Return the reference this order carries at the broker."""
-        return f"TM1.{self.order_id}"
+        """Return the reference this order carries at the broker; somebody else's has none of ours.
+
+        Then it is the name we gave it.
+        """
+        return self.order_id if self.external else f"{OURS}{self.order_id}"
+
+    @property
+    def external(self) -> bool:
+        """Return whether somebody else gave this order to the broker."""
+        return self.source == EXTERNAL
 
     @property
     def open(self) -> bool:
@@ -187,6 +203,16 @@ class Order(msgspec.Struct, frozen=True):
         return max(left, ZERO).copy_sign(self.quantity)
 
     @property
+    def owed(self) -> Decimal:
+        """Return the quantity whose executions the broker still owes, by its own count: never < 0.
+
+        0 for an order that may trade more.
+        """
+        if self.open and self.reported < abs(self.quantity):
+            return ZERO
+        return max(self.reported - self.filled, ZERO)
+
+    @property
     def average_price(self) -> Decimal | None:
         """Return the mean price of its executions, unrounded; None while there are none."""
         return self.value / self.filled if self.filled else None
@@ -198,6 +224,13 @@ def after(order: Order, trigger: Trigger) -> Status:
         return TRANSITIONS[order.status, trigger]
     except KeyError:
         raise ImpossibleTransition(order.order_id, order.status, trigger) from None
+
+
+def name_of(order_ref: str, broker_id: str) -> OrderId:
+    """Return the id of an order at the broker: ours by its reference, others by the broker's id."""
+    if order_ref.startswith(OURS):
+        return order_ref.removeprefix(OURS)
+    return f"EXT.{broker_id}"
 
 
 def request_id(key: str) -> Rid:

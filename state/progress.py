@@ -129,6 +129,13 @@ def with_traded(
     )
 
 
+def adopted(now: Snapshot, order: Order) -> Snapshot:
+    """The broker has an open order that we did not know to be open: it counts at full size."""
+    was = now.orders.get(order.order_id)
+    day = charged(now.day, was, order) if was else now.day
+    return replace(now, orders={**now.orders, order.order_id: order}, day=day)
+
+
 def released(now: Snapshot, order_id: OrderId) -> Snapshot:
     """An order is over, and its command long before it: the journal keeps both."""
     return replace(now, orders={i: order for i, order in now.orders.items() if i != order_id})

@@ -102,9 +102,14 @@ def withdraw_orders(
     reason: str,
     stopped: Literal["halted", "cancelled"] = "cancelled",
 ) -> None:
-    """Ask orders back. What was never sent is over at once; for the rest the broker decides."""
+    """Ask orders back. What was never sent is over at once; for the rest the broker decides.
+
+    What somebody else gave to the broker is left alone.
+    """
     at = course.moment.at
     for order in orders:
+        if order.external:
+            continue
         if order.status is Status.PENDING:
             course.note(OrderStopped(order.order_id, stopped, reason, at))
         elif order.status is not Status.PENDING_CANCEL:
@@ -135,7 +140,12 @@ def cancel_orders(course: Unfolding, command: CancelOrders) -> Unavailable | Non
             value=order.status,
         )
         return None
-    withdraw_orders(course, (order,), f"cancelled by {course.actor}")
+    if order.external:  # by name it may be asked back; only the broker knows whether we may
+        course.note(
+            CancelRequested(order.order_id, f"cancelled by {course.actor}", course.moment.at)
+        )
+    else:
+        withdraw_orders(course, (order,), f"cancelled by {course.actor}")
     return None
 
 

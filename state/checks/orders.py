@@ -32,12 +32,21 @@ def consistent(now: Snapshot, _: AuditFacts) -> Iterator[Check]:
         if order_id not in now.orders
     ]
     for order_id, order in now.orders.items():
-        if order.open and waited_for.get(order_id) != order.rid:
+        if order.open and not order.external and waited_for.get(order_id) != order.rid:
             faults.append(f"{order_id} is open and its command {order.rid} does not know it")
         if order.filled > abs(order.quantity):
             faults.append(
                 f"{order_id} traded {plain(order.filled)} of {plain(abs(order.quantity))}"
             )
+    if others := [order_id for order_id, order in now.orders.items() if order.external]:
+        yield warn(
+            "orders_external",
+            len(others),
+            0,
+            f"{', '.join(others)}: given to the broker by somebody else; counted, and left alone",
+        )
+    else:
+        yield ok("orders_external", 0, 0, "nobody else has orders open at the broker")
     if faults:
         yield breach("orders", len(faults), 0, f"{'; '.join(faults)}; run `tm verify`")
     else:
@@ -73,7 +82,7 @@ def at_broker(now: Snapshot, facts: AuditFacts) -> Iterator[Check]:
             f"{facts.unavailable or 'it did not answer'}",
         )
         return
-    ours = {order.order_ref: order for order in now.open_orders}
+    ours = {order.order_id: order for order in now.open_orders}
     foreign = sorted(set(facts.broker_orders) - ours.keys())
     missing = sorted(
         ref

@@ -121,8 +121,10 @@ async def test_a_zombie_is_asked_back(tmp_path):
         zombie = BrokerOrder("TM1.NOBODY.0", 99, "P99", "KO", D(5), D(0), "open")
         one.broker.behind = None
         one.broker.answer = type(one.broker.answer)((zombie,), (), {}, D(100_000))
-        await compare(one.engine, one.broker)
-        assert [order.broker_oid for order in one.broker.cancelled] == [99]
+        for _ in range(2):  # and the second look adopts nothing again
+            await compare(one.engine, one.broker)
+            assert one.now.working("KO") == (5, 0)
+            assert [order.broker_id for order in one.broker.cancelled] == ["P99"]
         one.broker.behind = one.paper
 
 

@@ -77,7 +77,7 @@ FACTS = AuditFacts(
     due=CLOSE,
     broker="paper",
     differences=(),
-    broker_orders=("TM1.R.0",),
+    broker_orders=("R.0",),
     feed=FEED,
     journal=JournalChecked(ok=True, seq=50, expected=50, message="50 records, unbroken"),
     disk_free=10_000 * MIB,
@@ -280,14 +280,14 @@ WORLD = [
     (
         "orders_broker",
         "breach",
-        {"broker_orders": ("TM1.R.0", "TM1.X.0")},
-        "open at the paper broker and not of ours: TM1.X.0",
+        {"broker_orders": ("R.0", "X.0")},
+        "open at the paper broker and not of ours: X.0",
     ),
     (
         "orders_broker",
         "warn",
         {"broker_orders": ()},
-        "open here and not at the paper broker: TM1.R.0",
+        "open here and not at the paper broker: R.0",
     ),
     ("orders_broker", "breach", {"broker_orders": None}, "are not known: it did not answer"),
     ("orders_broker", "breach", {"broker_orders": None, "unavailable": "gone"}, "not known: gone"),
@@ -340,7 +340,11 @@ def test_what_is_wrong_with_the_world_is_found(name, severity, changes, told):
 
 def test_every_check_has_a_row():
     named = {check.name for check in audit(SOUND, FACTS).checks}
-    rows = {row[0] for row in STATE + WORLD} | {"executions_owed", "holdings_unpriced"}
+    rows = {row[0] for row in STATE + WORLD} | {
+        "executions_owed",
+        "holdings_unpriced",
+        "orders_external",
+    }
 
     assert named == rows
     assert len(ASKED) == len(set(ASKED))
