@@ -152,12 +152,22 @@ class Life:
             writer = tasks.create_task(engine.run(), name="engine")
             await engine.tell(RecordStart(self._start()))
             await tell_again(store, broker)
-            async with self._world.serve(
-                self._socket,
-                handlers.handle,
-                version=VERSION,
-                max_connections=control.max_connections,
-                frame_timeout=control.frame_timeout,
+            async with (
+                self._world.page(
+                    self.settings.telemetry.http,
+                    handlers.handle,
+                    engine,
+                    store,
+                    watch,
+                    self._calendar.zone,
+                ) as handle,
+                self._world.serve(
+                    self._socket,
+                    handle,
+                    version=VERSION,
+                    max_connections=control.max_connections,
+                    frame_timeout=control.frame_timeout,
+                ),
             ):
                 sending = tasks.create_task(sender.run(), name="sender")
                 await watch.heed_halt_file()

@@ -1,7 +1,7 @@
 """What one run takes from the machine it runs on; a simulation gives another world instead."""
 
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -9,12 +9,14 @@ from daemon.brokers.paper import PaperBroker
 from daemon.calendar import Calendar, open_calendar
 from daemon.calendar_file import kept
 from daemon.clock import SystemClock
+from daemon.engine import Engine
 from daemon.feeds.prices import PriceTable
 from daemon.feeds.replay import replay_table
 from daemon.lock import held
-from daemon.seams import Broker, Clock, Listener, OwnedStore
+from daemon.seams import Broker, Clock, Listener, OwnedStore, Store
 from daemon.server import Handler, control_socket
 from daemon.store import open_store
+from daemon.watch import Watch
 from state.record import Head
 from state.settings import Settings
 from state.snapshot import Snapshot
@@ -57,6 +59,11 @@ class World(Protocol):
         frame_timeout: float,
     ) -> AbstractAsyncContextManager[None]:
         """Answer clients while the block runs."""
+
+    def page(
+        self, address: str, handle: Handler, engine: Engine, store: Store, watch: Watch, zone: str
+    ) -> AbstractAsyncContextManager[Handler]:
+        """Let people look while the block runs; "" is off. Yield the handler to be asked."""
 
 
 class Machine:
@@ -121,3 +128,13 @@ class Machine:
             max_connections=max_connections,
             frame_timeout=frame_timeout,
         )
+
+    def page(
+        self, address: str, handle: Handler, engine: Engine, store: Store, watch: Watch, zone: str
+    ) -> AbstractAsyncContextManager[Handler]:
+        """Answer HTTP on a TCP port; what that takes is only imported when it is on."""
+        if not address:
+            return nullcontext(handle)
+        from daemon.page.opening import page
+
+        return page(address, handle, engine, store, watch, self.clock, zone)

@@ -100,8 +100,8 @@ def parameters(value: Mapping[str, float]) -> Complaint:
 def listening(value: str) -> Complaint:
     """Complain of what is neither empty nor HOST:PORT."""
     found = ADDRESS.fullmatch(value)
-    if value and not (found and 0 < int(found["port"]) < 65536):
-        return 'must be HOST:PORT with a port from 1 to 65535, or "" for off'
+    if value and not (found and int(found["port"]) < 65536):
+        return 'must be HOST:PORT with a port up to 65535 (0: any free one), or "" for off'
     return None
 
 

@@ -81,6 +81,7 @@ class Tmd:
             "HOME": str(self.folder),
             "TM_SOCKET": self.socket,
             "OPENBLAS_NUM_THREADS": "1",
+            **({} if "[telemetry]" in self.file.read_text() else {"TM_TELEMETRY__HTTP": ""}),
         }
 
     def launch(self, *arguments: str, under: tuple[str, ...] = ()) -> subprocess.Popen:

@@ -1,0 +1,204 @@
+"use strict";
+// Shows what the daemon sends. Text only ever enters as text, so nothing that anybody wrote can run.
+
+const SILENCE = 12000; // ms without a word after which the figures are called old
+const byId = (id) => document.getElementById(id);
+let zone = "UTC";
+let period = "all";
+let curve = null;
+let view = null;
+let heard = 0;
+
+function element(name, text, attributes = {}) {
+  const made = document.createElement(name);
+  if (text !== undefined && text !== null) made.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+const NOTHING = "–";
+const money = (x) => (x === null || x === undefined ? NOTHING
+  : Number(x).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 }));
+const plain = (x) => (x === null || x === undefined ? NOTHING : Number(x).toLocaleString("en-US", { maximumFractionDigits: 6 }));
+const percent = (x) => (x === null || x === undefined ? NOTHING : (100 * x).toFixed(2) + " %");
+const count = (x) => Number(x).toLocaleString("en-US");
+
+function when(moment) {
+  if (!moment) return NOTHING;
+  return new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "medium" })
+    .format(new Date(moment));
+}
+
+function table(id, caption, head, rows, none) {
+  const target = byId(id);
+  const top = element("tr");
+  for (const [name, kind] of head) top.append(element("th", name, { scope: "col", class: kind || "" }));
+  const body = element("tbody");
+  for (const row of rows) {
+    const line = element("tr");
+    row.forEach((cell, n) => {
+      if (n === 0) line.append(element("th", cell, { scope: "row" }));
+      else if (cell instanceof Node) { const td = element("td"); td.append(cell); line.append(td); }
+      else line.append(element("td", cell, { class: head[n][1] || "" }));
+    });
+    body.append(line);
+  }
+  if (!rows.length) {
+    const line = element("tr");
+    line.append(element("td", none, { colspan: head.length, class: "text" }));
+    body.append(line);
+  }
+  const headings = element("thead");
+  headings.append(top);
+  target.replaceChildren(element("caption", caption), headings, body);
+}
+
+function cards(pairs) {
+  byId("cards").replaceChildren(...pairs.map(([name, value, kind]) => {
+    const card = element("div");
+    card.append(element("dt", name), element("dd", value, { class: kind || "" }));
+    return card;
+  }));
+}
+
+function meter(used, name) {
+  return element("meter", percent(used), {
+    min: 0, max: 1, high: 0.9, value: Math.min(used, 1), "aria-label": `${name}: ${percent(used)} of the limit used`,
+  });
+}
+
+function show() {
+  const { status, health, portfolio } = view;
+  zone = view.zone;
+  document.title = `${status.broker.account}: ${status.halted ? "HALTED" : health.verdict}`;
+  byId("title").textContent = `${status.broker.account} · ${status.mode}`;
+  byId("about").textContent =
+    `${status.strategy.name}, ${status.feed.kind} feed, ${status.broker.kind} broker, version ${status.version}. Times are of ${zone}.`;
+  byId("state").textContent = health.verdict === "healthy"
+    ? `Healthy. Market clock ${when(status.clock)}.`
+    : `${health.verdict}: ${health.reasons.join("; ")}. Market clock ${when(status.clock)}.`;
+  const halt = byId("halt");
+  halt.hidden = !status.halts.length;
+  halt.textContent = status.halts.map((h) => `HALTED (${h.scope}) since ${when(h.at)} by ${h.actor}: ${h.reason}`).join(" · ");
+  cards([
+    [`Equity, ${status.base_currency || ""}`, money(status.equity)],
+    ["Cash", money(status.cash)],
+    ["Drawdown", percent(status.drawdown), status.drawdown > 0.1 ? "bad" : ""],
+    ["Today", status.day ? percent(status.day.start_equity > 0 ? status.equity / status.day.start_equity - 1 : null) : NOTHING],
+    ["Gross", percent(status.gross)],
+    ["Net", percent(status.net)],
+    ["Open orders", count(status.open_orders)],
+    ["Unknown orders", count(status.unknown_orders), status.unknown_orders ? "bad" : ""],
+  ]);
+  table("limits", "How near each limit is", [["Limit"], ["Now"], ["Limit"], ["Used"], ["Nearest", "text"]],
+    status.limits.map((l) => [l.name, l.value === null ? NOTHING : plain(l.value.toFixed(4)), plain(l.limit),
+      l.used === null ? NOTHING : meter(l.used, l.name), l.symbol]), "no limits before a start");
+  table("positions", `At the prices of ${when(portfolio.as_of)}`,
+    [["Symbol"], ["Quantity"], ["Average"], ["Price"], ["Value"], ["Weight"], ["Unrealised"], ["Realised"]],
+    portfolio.positions.map((p) => [p.symbol, plain(p.quantity), money(p.average_price), money(p.price), money(p.value),
+      percent(p.weight), money(p.unrealized), money(p.realized)]), "nothing is held");
+  table("orders", "The newest orders", [["At"], ["Order", "text"], ["Symbol", "text"], ["Side", "text"], ["Quantity"], ["Filled"], ["Price"], ["Status", "text"], ["Reason", "long"]],
+    view.orders.map((o) => [when(o.created_at), o.order_id, o.symbol, o.side, plain(o.quantity), plain(o.filled),
+      money(o.average_price), o.status, o.reason]), "no orders");
+  const lastAt = status.feed.ended ? "ended" : status.feed.connected ? "connected" : "DOWN";
+  table("health", "What the daemon depends on", [["Part"], ["State", "text"], ["Detail", "long"]], [
+    ["Feed", lastAt, `last close ${when(status.feed.last_at)}` + Object.entries(status.feed.refused).map(([r, n]) => `; ${n} bars refused: ${r}`).join("")],
+    ["Broker", status.broker.connected ? "connected" : "DOWN", status.reconciled ? "the books agree" : status.differences.length
+      ? "differs: " + status.differences.map((d) => `${d.subject} ours ${d.ours}, broker ${d.broker}`).join("; ") : "not compared yet"],
+    ["Journal", `record ${count(status.journal.seq)}`, `${count(Math.round(status.journal.bytes / 1024))} KiB`],
+  ]);
+  table("records", "The newest records", [["Record"], ["At", "text"], ["What", "text"], ["", "long"]],
+    view.records.map((r) => [r.seq, when(r.at), r.type, said(r)]), "nothing yet");
+  beliefs();
+  jobs();
+  draw();
+}
+
+function said(record) {
+  return Object.entries(record)
+    .filter(([key, value]) => !["seq", "at", "type", "wall"].includes(key) && value !== null && value !== "")
+    .map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : typeof value === "number" ? plain(value) : value}`)
+    .join(" ").slice(0, 240);
+}
+
+function beliefs() {
+  const known = view.beliefs && view.beliefs.instruments;
+  byId("beliefs-part").hidden = !known || !known.length;
+  if (!known) return;
+  table("beliefs", `Posterior at ${when(view.beliefs.as_of)}`, [["Symbol"], ["Up"], ["Calm"], ["Normal"], ["Stressed"], ["Exposure"], ["Surprise"]],
+    known.map((b) => [b.symbol, percent(b.direction.up), percent(b.volatility.calm), percent(b.volatility.normal),
+      percent(b.volatility.stressed), plain(b.exposure), plain(b.surprise)]), "none");
+}
+
+function jobs() {
+  byId("jobs-part").hidden = !view.jobs || !view.jobs.length;
+  if (!view.jobs) return;
+  table("jobs", "Long-running commands", [["Job"], ["Status", "text"], ["Progress"]],
+    view.jobs.map((j) => [j.id, j.status, element("progress", percent(j.progress), { max: 1, value: j.progress })]), "none");
+}
+
+function draw() {
+  const points = period === "today" ? view.today.map(([at, worth]) => [Date.parse(at), worth])
+    : curve ? curve.at.map((at, n) => [Date.parse(at), curve.equity[n]]) : [];
+  const svg = byId("curve");
+  const make = (name, attributes, text) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    if (text) made.textContent = text;
+    return made;
+  };
+  if (points.length < 2) {
+    svg.replaceChildren(make("text", { x: 450, y: 120, "text-anchor": "middle" }, "not enough closes yet"));
+    byId("curve-said").textContent = "";
+    return;
+  }
+  const xs = points.map((p) => p[0]), ys = points.map((p) => p[1]);
+  const [x0, x1, y0, y1] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  const X = (x) => 90 + 800 * ((x - x0) / (x1 - x0 || 1)), Y = (y) => 210 - 195 * ((y - y0) / (y1 - y0 || 1));
+  const parts = [];
+  for (let n = 0; n <= 4; n++) {
+    const y = y0 + ((y1 - y0) * n) / 4;
+    parts.push(make("line", { x1: 90, x2: 890, y1: Y(y), y2: Y(y), class: "grid" }),
+      make("text", { x: 84, y: Y(y) + 4, "text-anchor": "end" }, count(Math.round(y))));
+  }
+  parts.push(make("text", { x: 90, y: 232 }, when(x0).slice(0, 16)), make("text", { x: 890, y: 232, "text-anchor": "end" }, when(x1).slice(0, 16)));
+  parts.push(make("polyline", { class: "line", points: points.map((p) => `${X(p[0]).toFixed(1)},${Y(p[1]).toFixed(1)}`).join(" ") }));
+  svg.replaceChildren(...parts);
+  byId("curve-said").textContent =
+    `From ${money(ys[0])} to ${money(ys[ys.length - 1])}; lowest ${money(y0)}, highest ${money(y1)}.`;
+}
+
+async function refreshCurve() {
+  try {
+    curve = await (await fetch("curve.json")).json();
+    if (view) draw();
+  } catch { /* the banner says that the daemon is away */ }
+}
+
+function choose(which) {
+  period = which;
+  byId("today").setAttribute("aria-pressed", String(which === "today"));
+  byId("all").setAttribute("aria-pressed", String(which === "all"));
+  if (view) draw();
+}
+
+function lost(why) {
+  document.body.classList.add("stale");
+  byId("lost").hidden = false;
+  byId("lost").textContent = `${why} The figures are of ${heard ? new Date(heard).toLocaleTimeString() : "never"}.`;
+}
+
+const source = new EventSource("live");
+source.addEventListener("view", (event) => {
+  view = JSON.parse(event.data);
+  heard = Date.now();
+  document.body.classList.remove("stale");
+  byId("lost").hidden = true;
+  show();
+});
+source.addEventListener("error", () => lost("Disconnected: the daemon does not answer. Trying again …"));
+byId("today").addEventListener("click", () => choose("today"));
+byId("all").addEventListener("click", () => choose("all"));
+setInterval(() => { if (heard && Date.now() - heard > SILENCE) lost("Nothing was heard for a while."); }, 2000);
+setInterval(refreshCurve, 10000);
+refreshCurve();

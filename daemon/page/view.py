@@ -1,0 +1,62 @@
+"""Everything the page shows, made of the same answers that `tm` gets."""
+
+from collections import deque
+from datetime import date
+from typing import Any, Final
+
+import msgspec
+
+from daemon.engine import Engine
+from daemon.questions import orders_and_keys
+from daemon.replies import builtin
+from daemon.seams import Store
+from daemon.watch import Watch
+from state import answers
+from state.headroom import equity
+from state.history import recorded
+from state.status import status
+
+TAIL: Final = 25  # journal records
+ORDERS: Final = 30
+TODAY: Final = 600  # points of the day's curve
+
+
+class Viewer:
+    """Makes the view. It remembers the day's equity, which no journal record holds."""
+
+    def __init__(self, engine: Engine, store: Store, watch: Watch, zone: str) -> None:
+        self._engine, self._store, self._watch, self._zone = engine, store, watch, zone
+        self._today: deque[tuple[str, float]] = deque(maxlen=TODAY)
+        self._session: date | None = None
+
+    async def view(self) -> bytes:
+        """Return the view as one line of JSON."""
+        tail = await self._store.read(recorded, max(0, self._engine.head.seq - TAIL), TAIL)
+        orders = await self._store.read(orders_and_keys, False, None, ORDERS)
+        now, facts = self._engine.snapshot, self._watch.status_facts()
+        self._follow_the_day()
+        shown: dict[str, Any] = {
+            "zone": self._zone,
+            "status": builtin(status(now, facts)),
+            "health": builtin(self._watch.health()),
+            "portfolio": builtin(answers.portfolio(now)),
+            "orders": [builtin(order) for order in reversed(orders)],
+            "records": [{"seq": r.seq, **builtin(r.event)} for r in reversed(tail)],
+            "today": list(self._today),
+        }
+        for record in shown["records"]:
+            for whole in ("bars", "targets"):  # twenty a close would be most of the view
+                record.pop(whole, None)
+        return msgspec.json.encode(shown)
+
+    def _follow_the_day(self) -> None:
+        """Keep another point of the day's curve; a new session begins a new one."""
+        now = self._engine.snapshot
+        worth = equity(now)
+        if now.session != self._session:
+            self._session = now.session
+            self._today = deque(list(self._today)[-1:], maxlen=TODAY)
+        if worth is not None and now.at is not None:
+            point = (now.at.isoformat(), float(worth))
+            if not self._today or self._today[-1] != point:
+                self._today.append(point)

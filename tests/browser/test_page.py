@@ -1,0 +1,133 @@
+"""The operator page in a real browser: content, live update, disconnection, and nothing else."""
+
+import re
+from decimal import Decimal as D
+
+import pytest
+from playwright.sync_api import expect
+
+from control.protocol import Portfolio
+from state.command import Halt, Rebalance
+from tests.browser.conftest import url
+
+PATIENCE = 20_000  # ms
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+class Looked:
+    """A page, and all that the browser complained of or asked for."""
+
+    def __init__(self, page, address):
+        self.page, self.address = page, address
+        self.complaints, self.requests = [], []
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(address)
+        expect(page.locator("#state")).to_contain_text("Market clock", timeout=PATIENCE)
+
+    def text(self, selector):
+        return self.page.locator(selector).inner_text()
+
+
+@pytest.fixture
+def look(chromium, daemon):
+    context = chromium.new_context()
+    yield lambda **how: Looked(
+        (chromium.new_context(**how) if how else context).new_page(), url(daemon)
+    )
+    context.close()
+
+
+def test_the_page_shows_what_tm_says_and_follows_it(daemon, look):
+    seen = look()
+    assert daemon.ask(Rebalance(), key="one", wait=30).ok
+    expect(seen.page.locator("#positions")).not_to_contain_text("nothing", timeout=PATIENCE)
+    held = {p["symbol"]: D(p["quantity"]) for p in daemon.ask(Portfolio()).data["positions"]}
+
+    rows = seen.page.locator("#positions tbody tr").all()
+    shown = {
+        row.locator("th").inner_text(): D(row.locator("td").first.inner_text().replace(",", ""))
+        for row in rows
+    }
+    assert shown == held
+    clock = seen.text("#state")
+    expect(seen.page.locator("#state")).not_to_have_text(clock, timeout=PATIENCE)  # bars go on
+    assert "filled" in seen.text("#orders")
+    assert "max_drawdown" in seen.text("#limits")
+    assert "bars_closed" in seen.text("#records")
+    expect(seen.page.locator("#curve polyline")).to_have_count(1, timeout=PATIENCE)
+    assert seen.complaints == []
+    assert {re.sub(r"(//[^/]+/).*", r"\1", u) for u in seen.requests} <= {seen.address, "data:,"}
+
+
+def test_a_halt_is_shown_at_once_and_what_people_write_is_text(daemon, look):
+    seen = look()
+    assert daemon.ask(Halt(EVIL), key="stop").ok
+
+    expect(seen.page.locator("#halt")).to_be_visible(timeout=PATIENCE)
+    assert EVIL in seen.text("#halt")
+    assert seen.page.locator("img").count() == 0
+    assert "HALTED" in seen.page.title()
+    assert seen.complaints == []
+
+
+def test_a_daemon_that_is_gone_is_said_to_be_and_comes_back(daemon, look):
+    seen = look()
+    expect(seen.page.locator("#lost")).to_be_hidden()
+    port = seen.address.rstrip("/").rpartition(":")[2]
+    daemon.kill()
+    expect(seen.page.locator("#lost")).to_be_visible(timeout=PATIENCE)
+    assert "Disconnected" in seen.text("#lost")
+
+    daemon.file.write_text(daemon.file.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+    daemon.start().ready()
+    expect(seen.page.locator("#lost")).to_be_hidden(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"viewport": {"width": 390, "height": 844}, "is_mobile": True}, {"color_scheme": "dark"}],
+    ids=["phone", "dark"],
+)
+def test_it_fits_a_phone_and_the_dark(look, how):
+    seen = look(**how)
+    wide = seen.page.evaluate("document.documentElement.scrollWidth")
+
+    assert wide <= seen.page.viewport_size["width"]
+    assert seen.complaints == []
+
+
+def test_it_works_by_keyboard_and_is_named_for_screen_readers(look):
+    seen = look()
+    seen.page.keyboard.press("Tab")
+    assert seen.page.evaluate("document.activeElement.className") == "skip"
+    seen.page.locator("#today").focus()
+    seen.page.keyboard.press("Enter")
+    assert seen.page.locator("#today").get_attribute("aria-pressed") == "true"
+
+    unnamed = seen.page.evaluate(
+        """[...document.querySelectorAll("svg[role=img],meter,button,[role=region]")].filter((e) =>
+            !e.getAttribute("aria-label") && !e.getAttribute("aria-labelledby") && !e.innerText
+        ).length"""
+    )
+    captions = seen.page.evaluate(
+        """[...document.querySelectorAll("table:not(:empty)")].every((t) => t.caption)"""
+    )
+    assert unnamed == 0
+    assert captions
+    ratio = seen.page.evaluate(CONTRAST)
+    assert ratio >= 4.5  # WCAG 2.2, 1.4.3
+
+
+CONTRAST = """(() => {
+  const rgb = (c) => c.match(/[0-9.]+/g).slice(0, 3).map(Number);
+  const light = (c) => { const [r, g, b] = rgb(c).map((v) => {
+    v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const back = light(getComputedStyle(document.body).backgroundColor);
+  return Math.min(...[...document.querySelectorAll("p,th,td,dt,dd,figcaption,h2")].filter(
+    (e) => e.innerText).map((e) => {
+      const front = light(getComputedStyle(e).color);
+      return (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05); }));
+})()"""

@@ -1,0 +1,110 @@
+"""What each path says, and to whom."""
+
+import msgspec
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from daemon.page.answer import Asked
+from daemon.page.curve import Curve
+from daemon.page.live import Live
+from daemon.page.metrics import Metrics
+from daemon.page.routes import Routes
+from daemon.page.view import Viewer
+from daemon.watch import Verdict
+from state.status import status
+from tests.desk import desk
+
+
+@pytest.fixture
+async def routes(tmp_path):
+    async with desk(tmp_path) as d:
+        await d.close(50, 100)
+        verdicts = [Verdict("healthy")]
+        metrics = Metrics(lambda: status(d.now, d.watch.status_facts()), lambda: verdicts[-1])
+        live = Live(Viewer(d.engine, d.store, d.watch, "America/New_York").view, d.clock)
+        made = Routes(metrics, lambda: verdicts[-1], live, Curve(d.store).drawn)
+        made.verdicts, made.desk = verdicts, d
+        yield made
+
+
+async def get(routes, path, host="localhost:9464", peer="127.0.0.1"):
+    return await routes.respond(Asked(path, host, peer))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "alive", "ready"),
+    [("healthy", 200, 200), ("not ready", 200, 503), ("unhealthy", 503, 503)],
+)
+async def test_probes_say_how_the_daemon_is(routes, verdict, alive, ready):
+    routes.verdicts.append(Verdict(verdict, ("why not",)))
+
+    assert (await get(routes, "/healthz")).status == alive
+    answer = await get(routes, "/readyz")
+    assert answer.status == ready
+    assert answer.body == f"{verdict}; why not\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("host", "peer", "status"),
+    [
+        ("localhost:9464", "127.0.0.1", 200),
+        ("127.0.0.1", "127.0.0.1", 200),
+        ("[::1]:9464", "::1", 200),
+        ("127.0.0.1:9464", "10.0.0.7", 403),  # another machine
+        ("evil.example:9464", "127.0.0.1", 403),  # a page that points its own name at us
+        ("", "127.0.0.1", 403),
+    ],
+)
+async def test_the_page_is_for_this_machine_alone(routes, host, peer, status):
+    for path in ("/", "/page.js", "/live", "/curve.json"):
+        answer = await get(routes, path, host, peer)
+        assert answer.status == status
+        if answer.stream is not None:
+            await answer.stream.aclose()
+
+
+async def test_scrapers_may_come_from_elsewhere(routes):
+    for path in ("/metrics", "/healthz", "/readyz"):
+        assert (await get(routes, path, "tmd:9464", "172.18.0.5")).status == 200
+
+
+async def test_what_is_not_there_says_what_is(routes):
+    answer = await get(routes, "/order")
+
+    assert (answer.status, b"/metrics" in answer.body) == (404, True)
+
+
+async def test_metrics_follow_the_conventions_and_the_status(routes):
+    text = (await get(routes, "/metrics")).body.decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    value = {name: f.samples[0].value for name, f in families.items() if f.samples}
+
+    assert all(name.startswith("tm_") for name in families)
+    assert value["tm_equity"] == 100_000.0
+    assert value["tm_ready"] == 1.0
+    assert value["tm_journal_records"] == routes.desk.engine.head.seq
+    assert {s.labels["limit"] for s in families["tm_limit_used_ratio"].samples} > {"max_drawdown"}
+    assert sum(len(f.samples) for f in families.values()) < 100
+
+
+async def test_the_curve_is_followed_close_by_close(routes):
+    first = msgspec.json.decode((await get(routes, "/curve.json")).body)
+    await routes.desk.close(51, 100)
+    second = msgspec.json.decode((await get(routes, "/curve.json")).body)
+
+    assert len(first["equity"]) == 1
+    assert len(second["equity"]) == 2
+    assert second["at"][0] == first["at"][0]
+
+
+async def test_the_view_is_what_tm_would_say(routes):
+    stream = (await get(routes, "/live")).stream
+    event = await anext(stream)
+    await stream.aclose()
+    view = msgspec.json.decode(event.partition(b"data: ")[2])
+
+    assert event.startswith(b"event: view\n")
+    assert event.endswith(b"\n\n")
+    assert view["status"]["equity"] == "100000"
+    assert view["records"][0]["seq"] == routes.desk.engine.head.seq
+    assert "bars" not in view["records"][0]
