@@ -22,6 +22,7 @@ COMMANDS: Final = {  # name: does it change something, and so take a key
     "portfolio": False,
     "orders": False,
     "fills": False,
+    "beliefs": False,
     "plan": True,
     "approve": True,
     "reject": True,

@@ -92,6 +92,14 @@ class Fills(Query, frozen=True, tag="fills"):
     limit: int = 500
 
 
+class Beliefs(Query, frozen=True, tag="beliefs"):
+    """What the mind believes, of one symbol or all; at a past time, or beside another one."""
+
+    symbol: str | None = None
+    at: datetime | None = None
+    since: datetime | None = None
+
+
 class DryRun(Query, frozen=True, tag="dry_run"):
     """A rebalance that is only computed: nothing is stored, nobody is told."""
 
@@ -152,6 +160,7 @@ Question = (
     | Portfolio
     | Orders
     | Fills
+    | Beliefs
     | DryRun
     | Reconcile
     | Backup

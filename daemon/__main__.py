@@ -136,11 +136,13 @@ def verdict(failure: Exception) -> End:
     from daemon.lock import StateHeld, UnsafeFileSystem
     from daemon.socket_file import SocketUnusable
     from state.journal import CommitInDoubt, UnfitJournal
+    from strategies.inference import EngineUnavailable
     from strategies.plugin import StrategyUnusable
 
     misconfigured = (
         AddressInvalid,
         CalendarUnknown,
+        EngineUnavailable,
         PriceFileInvalid,
         SocketUnusable,
         StrategyUnusable,

@@ -13,6 +13,7 @@ from control.protocol import (
     Audit,
     Await,
     Backup,
+    Beliefs,
     DryRun,
     Events,
     Exit,
@@ -36,14 +37,16 @@ from daemon.engine import Engine
 from daemon.identity import cause_of, op_of
 from daemon.keeping import replayed
 from daemon.message import EngineEnded
+from daemon.mind_questions import Unanswerable, believed
 from daemon.principal import Principal
 from daemon.questions import orders_and_keys, report_from
 from daemon.recovery import look_for_differences
 from daemon.replies import SAME_KEY, builtin, fault, too_late
 from daemon.seams import Broker, BrokerUnavailable, Clock, Store
-from daemon.watch import Watch
+from daemon.watch import Watch, judged
 from state import answers
 from state.audit import audit
+from state.belief_answers import told
 from state.command import Cause, ClientCommand, RecordReconciliation
 from state.history import command_by_id, fills, recorded
 from state.integrity import verify
@@ -95,6 +98,8 @@ class Handlers:
         except EngineEnded:
             error = Fault("STOPPING", "the daemon is stopping", "ask again with the same key")
             reply = Reply(op_of(ask), False, "pending", Exit.PENDING, error=error, key=request.key)
+        except Unanswerable as e:
+            reply = e.reply
         return replace(reply, zone=self._zone)
 
     async def _question(self, ask: Question, request: Request) -> Reply:
@@ -105,7 +110,8 @@ class Handlers:
             case Status():
                 return self._say("status", builtin(status(now, self._watch.status_facts())))
             case Health():
-                return self._health()
+                verdict = self._watch.health()
+                return judged(self._say("health", builtin(verdict)), verdict)
             case Portfolio():
                 return self._say("portfolio", builtin(answers.portfolio(now)))
             case Orders(open_only, since, limit):
@@ -114,12 +120,13 @@ class Handlers:
             case Fills(since, limit):
                 booked = await self._store.read(fills, since, limit)
                 return self._say("fills", {"fills": builtin([answers.fill(f) for f in booked])})
+            case Beliefs():
+                return self._say("beliefs", builtin(await believed(ask, now, self._store)))
             case DryRun():
                 return self._dry_run(ask)
             case Audit():
                 facts = await self._watch.audit_facts()  # first: it books what the broker says
-                judged = audit(self._engine.snapshot, facts)
-                return self._say("audit", builtin(judged))
+                return self._say("audit", builtin(audit(self._engine.snapshot, facts)))
             case protocol.Report():
                 return await self._report(ask)
             case Events():
@@ -153,20 +160,6 @@ class Handlers:
             self._engine.head.seq,
             data,
         )
-
-    def _health(self) -> Reply:
-        """Return the verdict: ready, not ready yet, or something that needs a human."""
-        verdict = self._watch.health()
-        reply = self._say("health", builtin(verdict))
-        if verdict.verdict == "healthy":
-            return reply
-        exit_ = Exit.NOT_READY if verdict.verdict == "not ready" else Exit.FINDINGS
-        error = Fault(
-            "NOT_READY" if exit_ is Exit.NOT_READY else "UNHEALTHY",
-            "; ".join(verdict.reasons),
-            "`tm status` shows the whole",
-        )
-        return replace(reply, ok=False, status=verdict.verdict, exit=exit_, error=error)
 
     def _dry_run(self, ask: DryRun) -> Reply:
         """Return what a rebalance would do. Nothing is stored and nobody is told."""
@@ -209,7 +202,8 @@ class Handlers:
             "events",
             {
                 "events": [
-                    {"seq": r.seq, "wall": builtin(r.wall), **builtin(r.event)} for r in records
+                    {"seq": r.seq, "wall": builtin(r.wall), **builtin(told(r.event))}
+                    for r in records
                 ],
                 "head": {"seq": self._engine.head.seq, "hash": self._engine.head.hash.hex()},
             },

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import date
 from functools import partial
@@ -22,6 +22,8 @@ from daemon.feeds.replay import ReplayFeed
 from daemon.halt_file import HaltFile
 from daemon.handlers import Handlers
 from daemon.link import Link
+from daemon.mind import Mind
+from daemon.minding import asleep, awaken, check_engine, model_of
 from daemon.recovery import tell_again
 from daemon.seams import Broker, Store
 from daemon.sender import Sender
@@ -38,6 +40,7 @@ from state.instrument import Symbol
 from strategies.sizing import targets
 
 CALENDAR: Final = "calendar"
+COMPILED: Final = "compiled"  # what jax made of the mind, for the next start
 JOURNAL: Final = "journal.db"
 PAPER_BOOK: Final = "paper.db"
 DRAIN: Final = 5.0  # seconds that what is under way may take to become durable at the end
@@ -70,7 +73,11 @@ class Life:
                 f"feed.kind = {chosen.feed.kind!r} with broker.kind = {chosen.broker.kind!r} "
                 "is not part of this version; use 'replay' and 'paper'"
             )
-        self._strategy = self._world.strategy(chosen.strategy.name, chosen.strategy.parameters)
+        self._model = model_of(chosen)
+        if self._model is None:
+            self._strategy = self._world.strategy(chosen.strategy.name, chosen.strategy.parameters)
+        else:
+            check_engine(chosen.beliefs.engine)
         self._table = self._world.prices(chosen)
         self._calendar, self._calendar_is_new = self._world.calendar(
             state / CALENDAR, chosen.universe.calendar
@@ -109,7 +116,13 @@ class Life:
                 self._state / PAPER_BOOK, self.settings, self._calendar, engine.report
             )
             owned.push_async_callback(broker.aclose)
-            await self._live(stop, store, engine, broker, feed)
+            mind = None
+            if self._model is not None:
+                pool = self._world.pool("mind")
+                owned.push_async_callback(pool.aclose, DRAIN)
+                cache = self._state / COMPILED
+                mind = asleep(self.settings, self._model, pool, feed.symbols, cache)
+            await self._live(stop, store, engine, broker, feed, mind)
 
     async def _live(
         self,
@@ -118,6 +131,7 @@ class Life:
         engine: Engine,
         broker: Broker,
         feed: ReplayFeed,
+        mind: Mind | None,
     ) -> None:
         """Run the tasks, in the order in which they may begin and must end."""
         halt_file = HaltFile(self._state)
@@ -133,8 +147,9 @@ class Life:
             self._state / JOURNAL,
             self.settings,
             VERSION,
+            mind,
         )
-        trader = self._trader(engine, broker, sender, feed)
+        trader = self._trader(engine, broker, sender, feed, mind)
         engine.act = Effects(broker, sender, halt_file, stop)
         handlers = Handlers(
             engine,
@@ -176,7 +191,8 @@ class Life:
                 link = Link(engine, broker, sender, self._clock, self._world.settle, resume)
                 linking = tasks.create_task(link.run(), name="link")
                 await link.tried.wait()
-                trading = tasks.create_task(self._trade(feed, trader, stop), name="trader")
+                wake = partial(awaken, mind, engine.snapshot, store, feed, self.settings.replay)
+                trading = tasks.create_task(self._trade(feed, trader, stop, wake), name="trader")
                 log.info("ready", extra={"socket": self._socket, "seq": engine.head.seq})
                 try:
                     await stop.wait()
@@ -193,18 +209,34 @@ class Life:
             await ended(sending, writer)
         log.info("stopped", extra={"seq": engine.head.seq})
 
-    async def _trade(self, feed: ReplayFeed, trader: Trader, stop: asyncio.Event) -> None:
+    async def _trade(
+        self,
+        feed: ReplayFeed,
+        trader: Trader,
+        stop: asyncio.Event,
+        wake: Callable[[], Awaitable[None]],
+    ) -> None:
         """Carry every close to the trader; at the end hold, or stop the daemon."""
+        await wake()
         await feed.run(trader.on_close)
         await trader.caught_up()
         log.info("feed_ended", extra={"at_end": self.settings.replay.at_end})
         if self.settings.replay.at_end == "stop":
             stop.set()
 
-    def _trader(self, engine: Engine, broker: Broker, sender: Sender, feed: ReplayFeed) -> Trader:
+    def _trader(
+        self,
+        engine: Engine,
+        broker: Broker,
+        sender: Sender,
+        feed: ReplayFeed,
+        mind: Mind | None,
+    ) -> Trader:
         """Return the trader, its strategy warm with the closes before the next one."""
         chosen = self.settings
-        window = max(chosen.strategy.window, self._strategy.window)
+        window = chosen.strategy.window
+        if mind is None:
+            window = max(window, self._strategy.window)
         closes = Closes(feed.symbols, window)
         session = engine.snapshot.session
         before = self._calendar.next_session(session) if session else chosen.replay.start
@@ -219,9 +251,10 @@ class Life:
             sender,
             closes,
             partial(self._propose, feed.symbols),
-            strategy=self._strategy.name,
+            strategy=chosen.strategy.name,
             account=chosen.account.id,
             due=due,
+            mind=mind,
         )
 
     def _propose(
@@ -247,7 +280,7 @@ class Life:
             base_currency=chosen.account.base_currency,
             mode=mode(chosen),
             calendar=chosen.universe.calendar,
-            strategy=self._strategy.name,
+            strategy=chosen.strategy.name,
             instruments=tuple(map(chosen.instrument, self._table.symbols)),
             limits=chosen.risk,
             execution=chosen.execution,

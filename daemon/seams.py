@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Protocol, TypeVar, runtime_checkable
+from typing import Literal, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -15,6 +15,7 @@ from state.quote import Close, Quote
 from state.record import Batch, Head, Kept, StoredCommand
 from state.status import Stream
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -29,6 +30,16 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""
+
+
+class Pool(Protocol):
+    """Where work is done that would keep the event loop from everything else."""
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what `work` returns, or raise what it raises; one at a time, in order."""
+
+    async def aclose(self, patience: float) -> None:
+        """Begin nothing more, and give what is under way `patience` seconds to end."""
 
 
 class Store(Protocol):

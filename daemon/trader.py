@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from daemon.engine import Engine
 from daemon.message import Answer
+from daemon.mind import Mind
 from daemon.seams import Broker
 from daemon.sender import Sender
 from state.command import Cause, CloseBars, Rebalance
@@ -78,10 +79,12 @@ class Trader:
         strategy: str,
         account: str,
         due: Callable[[date], bool] | None,
+        mind: Mind | None = None,
     ) -> None:
         self._engine, self._broker, self._sender = engine, broker, sender
         self._closes, self._propose = closes, propose
         self._strategy, self._account, self._due = strategy, account, due
+        self._mind = mind
         self._ahead: deque[asyncio.Future[Answer]] = deque()
 
     async def on_close(self, close: Close) -> None:
@@ -98,13 +101,24 @@ class Trader:
                 await self._sender.flushed()
             await self._broker.on_close(close)
             self._closes.append(close)
-            targets = None
-            if due or self._due is None:
-                if trading:  # what the strategy is told it holds includes this close's fills
-                    await self.caught_up()
+            wanted = due or self._due is None
+            if trading and (wanted or self._mind is not None):
+                await self.caught_up()  # what is said to be held includes this close's fills
+            targets, belief = None, None
+            if self._mind is not None:  # every close counts, whether its targets do or not
+                outcome = await self._mind.think(close, self._weights())
+                if outcome is not None:
+                    targets, belief = outcome.targets if wanted else None, outcome.belief
+            elif wanted:
                 targets = self._targets(close)
             command = CloseBars(
-                close.at, close.session, close.bars, targets, self._strategy, missed=close.missed
+                close.at,
+                close.session,
+                close.bars,
+                targets,
+                self._strategy,
+                missed=close.missed,
+                belief=belief,
             )
             self._ahead.append(self._engine.send(command))
         if due:
@@ -134,15 +148,18 @@ class Trader:
             await self._ahead.popleft()
         await self._engine.settled()
 
-    def _targets(self, close: Close) -> dict[Symbol, float] | None:
-        """Return what the strategy wants; when it fails there are no new targets, and an alarm."""
+    def _weights(self) -> NDArray[np.float64]:
+        """Return what is held of each symbol at its last price, as a fraction of equity."""
         ledger = self._engine.snapshot.ledger
         held = np.array([float(ledger.held(symbol)) for symbol in self._closes.symbols])
         values = np.where(held != 0.0, held * self._closes.last, 0.0)
         equity = float(ledger.cash) + float(values.sum())
-        weights = values / equity if equity > 0 else np.zeros_like(values)
+        return values / equity if equity > 0 else np.zeros_like(values)
+
+    def _targets(self, close: Close) -> dict[Symbol, float] | None:
+        """Return what the strategy wants; when it fails there are no new targets, and an alarm."""
         try:
-            targets = self._propose(self._closes.matrix, weights)
+            targets = self._propose(self._closes.matrix, self._weights())
         except Exception:
             log.exception("strategy_failed", extra={"session": close.session.isoformat()})
             return None

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
+from control.protocol import Exit, Fault, Reply
 from daemon.calendar import Calendar
 from daemon.engine import Engine
 from daemon.halt_file import HaltFile
+from daemon.mind import Mind
 from daemon.recovery import TRIES, look, look_for_differences
 from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Store, Streaming
 from state.command import Cause, Halt, HaltForDisk
@@ -32,6 +35,16 @@ class Verdict(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...] = ()
 
 
+def judged(reply: Reply, verdict: Verdict) -> Reply:
+    """Return a reply that ends as a verdict says: ready, not yet, or something needs a human."""
+    if verdict.verdict == "healthy":
+        return reply
+    exit_ = Exit.NOT_READY if verdict.verdict == "not ready" else Exit.FINDINGS
+    code = "NOT_READY" if exit_ is Exit.NOT_READY else "UNHEALTHY"
+    error = Fault(code, "; ".join(verdict.reasons), "`tm status` shows the whole")
+    return replace(reply, ok=False, status=verdict.verdict, exit=exit_, error=error)
+
+
 class Watch:
     """Answers what a snapshot can't know, and goes the rounds."""
 
@@ -47,11 +60,13 @@ class Watch:
         journal: Path,
         settings: Settings,
         version: str,
+        mind: Mind | None = None,
     ) -> None:
         self._engine, self._store, self._broker, self._feed = engine, store, broker, feed
         self._clock, self._calendar = clock, calendar
         self._halt_file, self._journal = halt_file, journal
         self._settings, self._version = settings, version
+        self._mind = mind
 
     def ready(self) -> bool:
         """Return whether a command to trade would be decided now."""
@@ -69,6 +84,7 @@ class Watch:
             journal=JournalFacts(self._engine.head.seq, self.journal_bytes()),
             version=self._version,
             pid=os.getpid(),
+            beliefs=self._mind.facts() if self._mind else None,
         )
 
     async def audit_facts(self) -> AuditFacts:

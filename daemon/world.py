@@ -13,7 +13,8 @@ from daemon.engine import Engine
 from daemon.feeds.prices import PriceTable
 from daemon.feeds.replay import replay_table
 from daemon.lock import held
-from daemon.seams import Broker, Clock, Listener, OwnedStore, Store
+from daemon.pool import ThreadPool
+from daemon.seams import Broker, Clock, Listener, OwnedStore, Pool, Store
 from daemon.server import Handler, control_socket
 from daemon.store import open_store
 from daemon.watch import Watch
@@ -37,6 +38,9 @@ class World(Protocol):
 
     def calendar(self, file: Path, name: str) -> tuple[Calendar, bool]:
         """Return the calendar, and whether it has yet to be kept in `file`."""
+
+    def pool(self, name: str) -> Pool:
+        """Return where work is done that takes too long for the event loop."""
 
     def held(self, state: Path) -> AbstractContextManager[None]:
         """Hold a state directory as its one daemon; raises StateHeld."""
@@ -86,6 +90,10 @@ class Machine:
         """Return the calendar that an earlier run kept, or compute it."""
         known = kept(file, name)
         return (known, False) if known else (open_calendar(name), True)
+
+    def pool(self, name: str) -> Pool:
+        """Return a thread of that name."""
+        return ThreadPool(name)
 
     def held(self, state: Path) -> AbstractContextManager[None]:
         """Lock the state directory."""

@@ -207,6 +207,7 @@ def closed(now: Snapshot, event: BarsClosed) -> Snapshot:
         day=day,
         targets=event.targets if event.targets is not None else now.targets,
         strategy=event.strategy or now.strategy,
+        belief=event.belief if event.belief is not None else now.belief,
         high_water=peak,
         drawdown=float(1 - event.equity / peak) if peak > 0 else 0.0,
     )

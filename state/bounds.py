@@ -148,6 +148,14 @@ def together(settings: Settings) -> list[tuple[str, str, str]]:
                 "give a later end, or leave it out to replay all there is",
             )
         )
+    if settings.beliefs.exposures == "long_short" and not settings.risk.allow_short:
+        wrong.append(
+            (
+                "beliefs.exposures",
+                '"long_short" needs risk.allow_short = true',
+                'allow shorts, or prefer "long_only"',
+            )
+        )
     if settings.broker.conn and settings.broker.conn_file:
         wrong.append(
             (

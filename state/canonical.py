@@ -92,6 +92,7 @@ ON_THE_WAY_IN: Final[Leaves] = {
 ON_THE_WAY_OUT: Final[Leaves] = {inspect.DecimalType: from_micros}
 PLAIN: Final = (
     inspect.BoolType,
+    inspect.BytesType,  # as base64
     inspect.DateTimeType,
     inspect.DateType,
     inspect.EnumType,

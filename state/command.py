@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from state.belief import Belief
 from state.event import Booked, Difference, Start
 from state.instrument import Symbol
 from state.order import Order, OrderId, Rid
@@ -153,6 +154,7 @@ class CloseBars(msgspec.Struct, frozen=True):
     strategy: str = ""
     next_session: bool = True  # whether an order made now has a session to trade in
     missed: tuple[Missed, ...] = ()
+    belief: Belief | None = None
 
 
 class Claim(msgspec.Struct, frozen=True):

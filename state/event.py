@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from state.belief import Belief
 from state.denial import Denial
 from state.instrument import Instrument, Symbol
 from state.order import Order, OrderId, Rid
@@ -84,7 +85,7 @@ class CommandFinished(msgspec.Struct, frozen=True, tag="command_finished"):
 
 
 class BarsClosed(msgspec.Struct, frozen=True, tag="bars_closed"):
-    """A close, the targets it led to, and the account as it stood after it."""
+    """A close, what was believed and wanted by it, and the account as it stood after it."""
 
     at: datetime
     session: date
@@ -95,6 +96,7 @@ class BarsClosed(msgspec.Struct, frozen=True, tag="bars_closed"):
     net: float
     targets: Mapping[Symbol, float] | None = None
     strategy: str = ""
+    belief: Belief | None = None
 
 
 class BarsMissed(msgspec.Struct, frozen=True, tag="bars_missed"):

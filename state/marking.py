@@ -43,6 +43,7 @@ def close_bars(course: Unfolding, command: CloseBars) -> None:
             float(net / equity) if equity > 0 else 0.0,
             command.targets,
             command.strategy,
+            command.belief,
         )
     )
     watch_losses(course)

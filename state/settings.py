@@ -146,9 +146,10 @@ class InteractiveBrokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class Beliefs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The mind. For a later version: read, checked, and without effect yet."""
+    """The mind of `active_inference`: what computes it, and which exposures it may prefer."""
 
     engine: Literal["pymdp", "numpy"] = "pymdp"
+    exposures: Literal["long_only", "long_short"] = "long_only"
 
 
 class Evolution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from state.belief import Belief
 from state.event import Booked, Difference, Start
 from state.instrument import ZERO, Instrument, Symbol, amount
 from state.ledger import Ledger
@@ -67,6 +68,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     plans: Mapping[PlanId, Plan] = {}
     targets: Mapping[Symbol, float] | None = None
     strategy: str = ""
+    belief: Belief | None = None
     halts: Mapping[str, Halting] = {}
     day: Day | None = None
     recent: tuple[datetime, ...] = ()

@@ -79,6 +79,27 @@ class StatusFacts(msgspec.Struct, frozen=True):
     journal: JournalFacts
     version: str
     pid: int
+    beliefs: "BeliefFacts | None" = None
+
+
+class BeliefFacts(msgspec.Struct, frozen=True):
+    """The mind, as the shell sees it: its own readiness, which trading's does not depend on.
+
+    `origin` says where the belief it started with came from, `parity` how far the engine was from
+    the numpy one on the first bar of this run (None: not compared). `reset` are the symbols whose
+    belief had to be begun anew at the last close, `drifting` those that the model has ceased to
+    fit.
+    """
+
+    engine: str
+    ready: bool
+    model_hash: str
+    at: datetime | None
+    origin: Literal["stored", "rebuilt", "blank"] | None
+    parity: float | None = None
+    reset: tuple[Symbol, ...] = ()
+    drifting: tuple[Symbol, ...] = ()
+    failure: str = ""
 
 
 class StrategyAnswer(msgspec.Struct, frozen=True):
@@ -143,6 +164,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     unpriced: tuple[Symbol, ...]
     version: str
     pid: int
+    beliefs: BeliefFacts | None = None
 
 
 def halting(halt: Halting) -> HaltAnswer:
@@ -192,6 +214,7 @@ def status(now: Snapshot, facts: StatusFacts) -> StatusAnswer:
         unpriced=unpriced(now),
         version=facts.version,
         pid=facts.pid,
+        beliefs=facts.beliefs,
     )
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GROUP: Final = "trade_manager.strategies"
+OWN: Final = ("active_inference",)  # no plug-in: it remembers from close to close
 API: Final = 1
 
 Weigh = Callable[
@@ -88,7 +89,8 @@ def load(name: str, parameters: Mapping[str, float] | None = None) -> Strategy:
     """Return an installed strategy with `parameters` over its defaults; raise StrategyUnusable."""
     found = {each.value: each for each in entry_points(group=GROUP) if each.name == name}
     if not found:
-        raise StrategyUnknown(name, sorted({each.name for each in entry_points(group=GROUP)}))
+        known = {each.name for each in entry_points(group=GROUP)}
+        raise StrategyUnknown(name, sorted(known.union(OWN)))
     if len(found) > 1:
         raise StrategyUnusable(
             f"strategy.name = {name!r} is ambiguous: {' and '.join(sorted(found))}; "

@@ -44,6 +44,7 @@ def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
         inspect.DateTimeType: times,
         inspect.DateType: st.dates(),
         inspect.BoolType: st.booleans(),
+        inspect.BytesType: st.binary(max_size=8),
         inspect.NoneType: st.none(),
     }
     return plain[type(kind)]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+SLIM = "trade-manager:test-slim"
 pytestmark = [pytest.mark.area("Airflow and image"), pytest.mark.timeout(420)]
 
 
@@ -60,3 +61,21 @@ def test_a_stop_is_clean(docker, daemon):
     docker("stop", "--time", "5", daemon.container)
 
     assert docker.inspect(daemon.container)["State"]["ExitCode"] == 0
+
+
+def test_the_slim_image_says_what_to_do_instead_of_changing_the_engine(docker, image):
+    """It has no jax: the engine is chosen in the configuration, and never for anybody."""
+    docker("build", "--target", "slim", "--tag", SLIM, ".")
+    try:
+        check = ("run", "--rm", "--env", "TM_STRATEGY__NAME=active_inference")
+        tmd = (SLIM, "tmd", "--demo", "--check")
+        refused = docker(*check, *tmd, check=False)
+        chosen = docker(*check, "--env", "TM_BELIEFS__ENGINE=numpy", *tmd)
+
+        assert refused.returncode == 7
+        assert 'beliefs.engine = "numpy"' in refused.stderr
+        assert chosen.returncode == 0
+        sizes = [docker.inspect(name)["Size"] for name in (SLIM, image)]
+        assert sizes[0] < sizes[1] - 400_000_000
+    finally:
+        docker("image", "rm", "--force", SLIM)

@@ -22,6 +22,7 @@ SEAMS = [  # the only files that may touch the real time, chance, store and netw
     "daemon/brokers/paper_book.py",
     "daemon/clock.py",
     "daemon/page/listener.py",
+    "daemon/pool.py",
     "daemon/server.py",
     "daemon/store.py",
     "state/journal.py",

@@ -42,6 +42,7 @@ def page(reply: Reply, ink: Ink) -> str:
             ("drawdown", percent(data["drawdown"])),
             ("orders", f"{data['open_orders']} open" + (f", {unknown} UNKNOWN" if unknown else "")),
             ("strategy", text(data["strategy"]["name"])),
+            ("beliefs", mind(data.get("beliefs"), ink)),
             ("day", day_line(data.get("day"))),
             ("near limit", limits(data.get("limits", ()))),
             ("books", books(data)),
@@ -69,6 +70,20 @@ def feed_line(feed: Mapping[str, Any], ink: Ink) -> str:
         f"{feed['kind']}, {'ended' if feed.get('ended') else link(feed)}, "
         f"last {ink.when(feed['last_at'])}" + (f", {refused} bars refused" if refused else "")
     )
+
+
+def mind(told: Mapping[str, Any] | None, ink: Ink) -> str:
+    """Return the mind in a line: its engine, and whether it is ready."""
+    if told is None:
+        return ""
+    said = [f"{told['engine']}, {'ready' if told['ready'] else ink.styled('NOT READY', 'yellow')}"]
+    if told["failure"]:
+        said.append(told["failure"])
+    if told["reset"]:
+        said.append(ink.styled(f"RESET: {', '.join(told['reset'])}", "red"))
+    if told["drifting"]:
+        said.append(ink.styled(f"no longer fits {', '.join(told['drifting'])}", "yellow"))
+    return "; ".join(said)
 
 
 def link(end: Mapping[str, Any]) -> str:

@@ -117,18 +117,23 @@ class ReplayFeed:
         Symbols (N), sessions (T), oldest first, and closes (T, N), NaN where a bar is missing or
         was refused; T is less than `bars` where the file begins later.
         """
-        memory, closes = Memory(), deque[Close](maxlen=bars)
-        for session, row in self._reel.before(before, bars + PRIMING):
-            checked = self._checked(memory, session, row)
-            memory = checked.memory
-            if checked.close is not None:
-                closes.append(checked.close)
+        closes = self.closes(before, bars)
         column = {symbol: n for n, symbol in enumerate(self.symbols)}
         matrix = np.full((len(closes), len(column)), np.nan)
         for t, close in enumerate(closes):
             for bar in close.bars:
                 matrix[t, column[bar.symbol]] = float(bar.close)
         return self.symbols, [close.session for close in closes], matrix
+
+    def closes(self, before: date, count: int) -> Sequence[Close]:
+        """Return the last `count` closes before the session `before`, checked, oldest first."""
+        memory, closes = Memory(), deque[Close](maxlen=count)
+        for session, row in self._reel.before(before, count + PRIMING):
+            checked = self._checked(memory, session, row)
+            memory = checked.memory
+            if checked.close is not None:
+                closes.append(checked.close)
+        return tuple(closes)
 
     def _advance(self) -> Close | None:
         """Return the next close that is not refused whole, None when there is none."""

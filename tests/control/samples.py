@@ -8,6 +8,8 @@ import msgspec
 
 from control.protocol import Exit, Fault, Reply
 from state import answers
+from state.belief import InstrumentBelief
+from state.belief_answers import BeliefAnswer
 from state.configuration import decode, shown
 from state.integrity import Verified
 from state.order import Status
@@ -119,6 +121,34 @@ STATUS = StatusAnswer(
     version="0.1.0",
     pid=7,
 )
+BELIEF = BeliefAnswer(
+    as_of=CLOSE,
+    engine="numpy",
+    model_hash="8db21db3",
+    instruments=(
+        InstrumentBelief(
+            symbol="KO",
+            direction={"down": 0.05, "up": 0.95},
+            volatility={"calm": 0.7, "normal": 0.2, "stressed": 0.1},
+            exposure=0.5,
+            entropy=0.8,
+            surprise=None,
+            observed={"z": 0.3, "range": None, "z_bin": 3.0, "range_bin": None, "sigma": 0.01},
+            ok=True,
+            weight=0.029,
+            held=0.0,
+            tilt=1.0,
+            capacity=0.058,
+            surprise_excess=-0.1,
+            drift=-2.0,
+            blocked=0.0,
+            posterior=(0.02, 0.02, 0.01, 0.68, 0.18, 0.09),
+            levels=(0.0, 1.0),
+            free_energy=(0.0, -0.01),
+            log_prior=(0.0, -1.0),
+        ),
+    ),
+)
 CHECKS = [
     {"name": "books", "severity": "ok", "value": "0", "limit": "0", "message": "they agree"},
     {"name": "max_gross", "severity": "warn", "value": 0.98765432, "limit": 1.0, "message": "near"},
@@ -148,6 +178,7 @@ REPLIES = {  # by the name on the wire
     "portfolio": done("portfolio", plain(PORTFOLIO)),
     "orders": done("orders", {"orders": [plain(ORDER)]}),
     "fills": done("fills", {"fills": [plain(FILL)]}),
+    "beliefs": done("beliefs", plain(BELIEF)),
     "plan": done("plan", plain(PLAN), key="k", command_id="RID"),
     "approve": done("approve", plain(PLAN) | {"state": "approved", "by": "ada"}),
     "reject": done("reject", plain(PLAN) | {"state": "rejected", "by": "ada"}),

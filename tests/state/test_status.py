@@ -113,6 +113,7 @@ def test_a_status_on_the_wire():
         "unpriced": [],
         "version": "0.1.0",
         "pid": 42,
+        "beliefs": None,
     }
     assert limits["max_position_weight"] == {
         "name": "max_position_weight",

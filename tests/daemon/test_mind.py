@@ -1,0 +1,260 @@
+"""The mind in the daemon: it goes on bit for bit, says what went wrong, and is in nobody's way."""
+
+import asyncio
+from functools import cache
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from daemon.belief_rows import column
+from daemon.feeds.bundle import STOCKS, bundled
+from daemon.feeds.price_file import read_prices
+from daemon.mind import Mind, Past
+from daemon.pool import InlinePool, ThreadPool
+from state.belief import instruments
+from state.canonical import body_of, event_in
+from state.event import BarsClosed
+from state.instrument import ZERO
+from state.quote import Close
+from strategies.belief import belief_bytes, belief_of
+from strategies.genome import DEFAULT
+from strategies.market_model import tables
+from strategies.sizing import Limits
+from tests.desk import XNYS
+
+SYMBOLS = ("AAPL", "KO", "XOM")
+MODEL = tables(DEFAULT)
+LIMITS = Limits(0.5, 1.0)
+NOTHING = np.zeros(len(SYMBOLS))
+
+
+@cache
+def closes(count=120, symbols=SYMBOLS):
+    """Real closes from 1990 on."""
+    table = read_prices(bundled(STOCKS), symbols, fewest=2, source="bundled")
+    return tuple(
+        Close(XNYS.close_of(day), day, table.bars(row))
+        for row, day in enumerate(table.days[:count])
+    )
+
+
+def mind(pool=None, model=MODEL, symbols=SYMBOLS, **more):
+    return Mind(pool or InlinePool(), model, symbols, LIMITS, engine="numpy", **more)
+
+
+async def nothing_past(count):
+    return []
+
+
+async def awake(last=None, recall=nothing_past, **made):
+    one = mind(**made)
+    await one.wake(last, recall)
+    return one
+
+
+async def thought(one, some, held=NOTHING):
+    """Think about closes in turn; what is held is what was wanted, as if all traded at once."""
+    outcomes = []
+    for close in some:
+        outcomes.append(await one.think(close, held))
+        held = np.array(list(outcomes[-1].targets.values()))
+    return outcomes
+
+
+def from_disk(belief):
+    """A belief as a restart finds it."""
+    close = closes()[0]
+    event = BarsClosed(close.at, close.session, close.bars, ZERO, ZERO, 0.0, 0.0, belief=belief)
+    return event_in(body_of(event)).belief
+
+
+async def test_a_restart_goes_on_bit_for_bit():
+    whole = await thought(await awake(), closes())
+    before = await thought(await awake(), closes()[:70])
+
+    one = await awake(from_disk(before[-1].belief))
+    held = np.array(list(before[-1].targets.values()))
+    after = await thought(one, closes()[70:], held)
+
+    assert one.facts().origin == "stored"
+    assert [*before, *after] == whole
+
+
+async def test_a_belief_of_another_model_is_refused_and_rebuilt_from_the_closes():
+    other = tables(DEFAULT.but(kappa=3.0))
+    old = (await thought(await awake(model=other), closes()[:80]))[-1].belief
+    asked = []
+
+    async def recall(count):
+        asked.append(count)
+        return [Past(close) for close in closes()[:80]]
+
+    one = await awake(old, recall)
+    fresh = await awake()
+    for close in closes()[:80]:
+        expected = await fresh.think(close, NOTHING)
+
+    assert one.facts().origin == "rebuilt"
+    assert asked
+    assert old.model_hash != one.facts().model_hash
+    next_close = closes()[80]
+    assert await one.think(next_close, NOTHING) == await fresh.think(next_close, NOTHING)
+    assert expected is not None
+
+
+async def test_damaged_bytes_are_refused(caplog):
+    belief = (await thought(await awake(), closes()[:30]))[-1].belief
+    broken = replace(belief, memory=belief.memory[:-1] + b"\x00")
+
+    one = await awake(broken)
+
+    assert "belief_unreadable" in caplog.text
+    assert one.facts().origin == "blank"
+
+
+async def test_a_bad_row_is_reset_wants_nothing_and_raises_the_alarm(caplog):
+    before = await thought(await awake(), closes()[:80])
+    held = belief_of(before[-1].belief.memory)
+    rows = held.rows.copy()
+    rows[1, :6] = np.nan
+    bad = replace(before[-1].belief, memory=belief_bytes(replace(held, rows=rows)))
+
+    good = await (await awake(before[-1].belief)).think(closes()[80], NOTHING)
+    one = await awake(bad)
+    outcome = await one.think(closes()[80], NOTHING)
+
+    assert outcome.targets["KO"] == 0.0 != good.targets["KO"]
+    others, same = (column(each.belief, "exposure") for each in (outcome, good))
+    assert (others["AAPL"], others["XOM"]) == (same["AAPL"], same["XOM"])
+    assert one.facts().reset == ("KO",)
+    assert "belief_reset" in caplog.text
+    assert [row.ok for row in instruments(outcome.belief)] == [True, False, True]
+    await one.think(closes()[81], NOTHING)
+    assert one.facts().reset == ()
+
+
+class Refusing(InlinePool):
+    """A pool whose work fails while it is told to."""
+
+    failing = False
+
+    async def run(self, work, *args, **kwargs):
+        if self.failing:
+            raise MemoryError("no memory for that")
+        return await super().run(work, *args, **kwargs)
+
+
+async def test_a_failure_means_no_new_targets_and_the_next_close_goes_on(caplog):
+    pool = Refusing()
+    one = await awake(pool=pool)
+    await thought(one, closes()[:40])
+    pool.failing = True
+
+    assert await one.think(closes()[40], NOTHING) is None
+    assert not one.facts().ready
+    assert one.facts().failure == "no memory for that"
+    assert "mind_failed" in caplog.text
+
+    pool.failing = False
+    assert (await one.think(closes()[41], NOTHING)).belief.at == closes()[41].at
+    assert one.facts().ready
+
+
+async def test_a_mind_that_can_t_wake_tries_again_at_the_next_close():
+    pool = Refusing()
+    pool.failing = True
+    one = await awake(pool=pool)
+    assert await one.think(closes()[0], NOTHING) is None
+
+    pool.failing = False
+    assert await one.think(closes()[1], NOTHING) is not None
+
+
+class Slow(InlinePool):
+    """A pool whose work takes until it is let go."""
+
+    def __init__(self):
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def run(self, work, *args, **kwargs):
+        found = await super().run(work, *args, **kwargs)
+        await self.go.wait()
+        return found
+
+
+async def test_one_that_takes_too_long_is_not_waited_for(caplog):
+    pool = Slow()
+    one = await awake(pool=pool, patience=0.01)
+    whole = await thought(await awake(), closes()[:3])
+    first = await one.think(closes()[0], NOTHING)
+    pool.go.clear()
+
+    assert await one.think(closes()[1], NOTHING) is None
+    assert await one.think(closes()[1], NOTHING) is None
+    assert "mind_busy" in caplog.text
+
+    pool.go.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    again = await one.think(closes()[1], NOTHING)
+    assert (first.belief, again.belief) == (whole[0].belief, whole[1].belief)
+
+
+async def test_symbols_come_and_go_while_the_others_go_on():
+    before = await thought(await awake(), closes()[:80])
+    one = await awake(before[-1].belief, symbols=("XOM", "AAPL", "PG"))
+    told = {i.symbol: i for i in instruments(before[-1].belief)}
+
+    quiet = Close(closes()[80].at, closes()[80].session, ())
+    outcome = await one.think(quiet, NOTHING)
+    kept = {i.symbol: i for i in instruments(outcome.belief)}
+
+    assert set(kept) == {"XOM", "AAPL", "PG"}
+    assert kept["XOM"].posterior == told["XOM"].posterior
+    assert kept["PG"].weight == 0.0
+    assert one.facts().origin == "stored"
+
+
+async def test_a_close_without_a_bar_leaves_what_is_held():
+    one = await awake()
+    await thought(one, closes()[:80])
+    partial = replace(closes()[80], bars=closes()[80].bars[:1])
+
+    outcome = await one.think(partial, np.array([0.1, 0.25, 0.05]))
+
+    assert (outcome.targets["KO"], outcome.targets["XOM"]) == (0.25, 0.05)
+    surprises = column(outcome.belief, "surprise")
+    assert np.isfinite(surprises["AAPL"])
+    assert np.isnan(surprises["KO"])
+
+
+async def test_a_model_that_doesn_t_fit_raises_the_alarm(caplog):
+    tame = tables(DEFAULT.but(s_calm=0.25, s_normal=0.5, s_stressed=0.9, df=60.0))
+    one = await awake(model=tame)
+    await thought(one, closes(400))
+
+    assert one.facts().drifting
+    assert "belief_drifts" in caplog.text
+
+    fitting = await awake()
+    await thought(fitting, closes(400))
+    assert fitting.facts().drifting == ()
+
+
+async def test_the_thread_is_another_and_what_it_says_is_the_same():
+    pool = ThreadPool("mind")
+    try:
+        threaded = await thought(await awake(pool=pool), closes()[:50])
+    finally:
+        await pool.aclose(5.0)
+
+    assert threaded == await thought(await awake(), closes()[:50])
+
+
+async def test_a_thread_hands_back_what_was_raised():
+    pool = ThreadPool("mind")
+    with pytest.raises(ZeroDivisionError):
+        await pool.run(lambda: 1 / 0)
+    await pool.aclose(5.0)
