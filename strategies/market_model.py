@@ -7,7 +7,7 @@ in units of a slow volatility known one bar before. Only profit is preferred.
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from math import erf, log, sqrt
 from typing import Final
@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from strategies.genome import Genome
+from strategies.genome import DEFAULT, GENES, NAMES, Genome
 
 DIRECTIONS: Final = ("down", "up")
 VOLATILITIES: Final = ("calm", "normal", "stressed")
@@ -30,6 +30,7 @@ RANGE_EDGES: Final = np.array([0.7, 1.1, 1.6, 2.4])  # slow sigmas
 PROFITS: Final = np.array(  # slow sigmas: where preferences are stated, finer near nothing
     [-9, -5.5, -3.5, -2.2, -1.4, -0.8, -0.4, -0.15, 0, 0.15, 0.4, 0.8, 1.4, 2.2, 3.5, 5.5, 9.0]
 )
+PERCEIVED: Final = sum(gene.stage == "perception" for gene in GENES)  # they come first
 BARS_PER_YEAR: Final = 252.0
 LEAST: Final = 1e-6  # of any bin in any state: no observation is impossible
 
@@ -76,25 +77,21 @@ def tables(genome: Genome, levels: Sequence[float] = LONG_ONLY) -> Tables:
     steps = np.array(levels, dtype=np.float64)
     if len(steps) < 2 or not (np.diff(steps) > 0).all() or np.abs(steps).max() > 1.0:
         raise ValueError(f"exposure levels must rise and be within -1 to 1, not {levels}")
-    density = return_density(genome)
-    A_z = np.zeros((len(Z_EDGES) + 1, len(STATES)))  # noqa: N806 - the field's letters
-    np.add.at(A_z, BIN, density)
-    A_profit = np.einsum("okg,gs->osk", profits(tuple(steps.tolist())), density)  # noqa: N806
+    sees = perception(genome.values[:PERCEIVED], tuple(steps.tolist()))
     C = PROFITS - genome["risk"] * PROFITS**2  # noqa: N806
-    B = transition(genome)  # noqa: N806
     c_fast, c_slow, c_reversion, c_book = (
         newest(genome[f"half_life_{name}"]) for name in ("fast", "slow", "reversion", "book")
     )
     keep = 1.0 - c_reversion
     return Tables(
         levels=fixed(steps),
-        A_z=fixed(trusted(A_z, genome["precision_z"])),
-        A_r=fixed(trusted(range_bins(genome), genome["precision_r"])),
-        B=fixed(B),
-        D=fixed(stationary(genome)),
-        A_profit=fixed(A_profit),
+        A_z=sees.A_z,
+        A_r=sees.A_r,
+        B=sees.B,
+        D=sees.D,
+        A_profit=sees.A_profit,
         C=fixed(C),
-        utility=fixed(np.einsum("osk,o->sk", A_profit, C)),
+        utility=fixed(np.einsum("osk,o->sk", sees.A_profit, C)),
         gamma=genome["gamma"],
         kappa=genome["kappa"],
         c_fast=c_fast,
@@ -116,6 +113,35 @@ def tables(genome: Genome, levels: Sequence[float] = LONG_ONLY) -> Tables:
     )
 
 
+class Perception(msgspec.Struct, frozen=True):
+    """The tables that are made of the genes of perception alone: see Tables."""
+
+    A_z: Array
+    A_r: Array
+    B: Array
+    D: Array
+    A_profit: Array
+
+
+@lru_cache(maxsize=256)
+def perception(values: tuple[float, ...], levels: tuple[float, ...]) -> Perception:
+    """Return the tables of the first genes; evolution asks for the same ones again and again."""
+    genome = DEFAULT.but(**dict(zip(NAMES, values, strict=False)))
+    density = return_density(genome)
+    A_z = np.zeros((len(Z_EDGES) + 1, len(STATES)))  # noqa: N806 - the field's letters
+    np.add.at(A_z, BIN, density.T)
+    spread = profits(levels)
+    A_profit = np.einsum("pg,sg->ps", spread.reshape(-1, len(GRID)), density)  # noqa: N806
+    A_profit = A_profit.reshape(*spread.shape[:2], len(STATES)).transpose(0, 2, 1)  # noqa: N806
+    return Perception(
+        A_z=fixed(trusted(A_z, genome["precision_z"])),
+        A_r=fixed(trusted(range_bins(genome), genome["precision_r"])),
+        B=fixed(transition(genome)),
+        D=fixed(stationary(genome)),
+        A_profit=fixed(A_profit),
+    )
+
+
 def model_hash(model: Tables) -> str:
     """Return 32 hexadecimal digits of every byte of a model: one that differs has another."""
     digest = blake2b(b"trade-manager model 1", digest_size=16)
@@ -131,13 +157,13 @@ def newest(half_life: float) -> float:
 
 
 def return_density(genome: Genome) -> Array:
-    """Return (cells, S) the probability of each cell of GRID: Student-t, cut off at 12 sigmas."""
+    """Return (S, cells) the probability of each cell of GRID: Student-t, cut off at 12 sigmas."""
     drift = np.repeat([genome["mu_down"], genome["mu_up"]], 3)
     scale = np.tile([genome["s_calm"], genome["s_normal"], genome["s_stressed"]], 2)
     df = genome["df"]
-    squares = ((GRID[:, None] - drift) / scale) ** 2
+    squares = ((GRID - drift[:, None]) / scale[:, None]) ** 2
     density = np.exp(-0.5 * (df + 1.0) * np.log1p(squares / df))
-    return np.asarray(density / density.sum(axis=0))
+    return np.asarray(density / density.sum(axis=1, keepdims=True))
 
 
 def range_bins(genome: Genome) -> Array:
