@@ -10,6 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from strategies.fitted import FITTED
+
 HEADER: Final = "trade-manager genome 1"
 
 Stage = Literal["perception", "money"]
@@ -27,52 +29,52 @@ class Gene(msgspec.Struct, frozen=True):
     stage: Stage
 
 
-def perceives(name: str, low: float, high: float, default: float, unit: str, meaning: str) -> Gene:
+def perceives(name: str, low: float, high: float, unit: str, meaning: str) -> Gene:
     """Return a gene of what the market is, judged by the evidence of its observations alone."""
-    return Gene(name, low, high, default, unit, meaning, "perception")
+    return Gene(name, low, high, FITTED[name], unit, meaning, "perception")
 
 
-def prefers(name: str, low: float, high: float, default: float, unit: str, meaning: str) -> Gene:
+def prefers(name: str, low: float, high: float, unit: str, meaning: str) -> Gene:
     """Return a gene of what to do about it, judged by money."""
-    return Gene(name, low, high, default, unit, meaning, "money")
+    return Gene(name, low, high, FITTED[name], unit, meaning, "money")
 
 
 P, SIGMA, BARS = "probability per bar", "slow sigmas", "bars"
 
 GENES: Final[tuple[Gene, ...]] = (
-    perceives("stay_down", 0.5, 0.9995, 0.97, P, "a market that drifts down goes on doing so"),
-    perceives("stay_up", 0.5, 0.9995, 0.98, P, "a market that drifts up goes on doing so"),
-    perceives("stay_calm", 0.5, 0.9995, 0.985, P, "calm stays calm; otherwise it turns normal"),
-    perceives("stay_normal", 0.5, 0.9995, 0.98, P, "normal stays; otherwise calm or stressed"),
-    perceives("stay_stressed", 0.5, 0.9995, 0.96, P, "stress stays; otherwise it turns normal"),
-    perceives("mu_down", -0.25, 0.0, -0.05, SIGMA, "drift per bar of a market going down"),
-    perceives("mu_up", 0.0, 0.25, 0.06, SIGMA, "drift per bar of a market going up"),
-    perceives("s_calm", 0.25, 0.9, 0.55, SIGMA, "scale of returns while calm"),
-    perceives("s_normal", 0.5, 1.5, 0.85, SIGMA, "scale of returns while normal"),
-    perceives("s_stressed", 0.9, 4.0, 1.6, SIGMA, "scale of returns while stressed"),
-    perceives("df", 2.5, 60.0, 8.0, "degrees of freedom", "tails of returns in every state"),
-    perceives("range_mean", 0.5, 3.0, 1.5, "scales of the state", "median bar range"),
-    perceives("range_spread", 0.15, 1.0, 0.45, "log", "spread of the log of the bar range"),
-    perceives("precision_z", 0.2, 1.2, 1.0, "power", "how far a return is trusted; 1 in full"),
-    perceives("precision_r", 0.0, 1.2, 0.7, "power", "how far a range is trusted; 0 not at all"),
-    prefers("risk", 0.002, 0.3, 0.03, "per slow sigma", "dislike of squared profit and loss"),
-    prefers("gamma", 1.0, 300.0, 60.0, "per utility", "how sharply the better exposure is taken"),
-    prefers("kappa", 0.0, 15.0, 1.0, "per exposure", "reluctance to leave the exposure held"),
-    prefers("weight_fast", 0.0, 1.0, 0.0, "exposure", "tilt by a fast momentum of one deviation"),
-    prefers("weight_slow", 0.0, 1.0, 0.0, "exposure", "tilt by a slow momentum of one deviation"),
-    prefers("weight_reversion", 0.0, 1.0, 0.0, "exposure", "tilt against a stretched price"),
-    prefers("half_life_fast", 2.0, 30.0, 10.0, BARS, "memory of the fast momentum"),
-    prefers("half_life_slow", 20.0, 250.0, 90.0, BARS, "memory of the slow momentum"),
-    prefers("half_life_reversion", 1.0, 30.0, 5.0, BARS, "memory of the price it reverts to"),
-    prefers("volatility_target", 0.03, 0.4, 0.15, "per year", "of the book fully invested"),
-    prefers("half_life_book", 5.0, 120.0, 30.0, BARS, "memory of the book's volatility"),
-    prefers("risk_parity", 0.0, 1.0, 0.5, "share", "0 equal capital, 1 inverse volatility"),
-    prefers("band", 0.0, 0.05, 0.01, "fraction of equity", "smaller changes aren't made"),
-    prefers("cap", 0.02, 1.0, 0.2, "fraction of equity", "most of one symbol"),
-    prefers("gross", 0.1, 2.0, 1.0, "fraction of equity", "most of all together"),
-    prefers("net", 0.05, 2.0, 1.0, "fraction of equity", "most of longs less shorts"),
-    prefers("stop", 3.0, 60.0, 60.0, SIGMA, "fall from its best after which a position closes"),
-    prefers("cooldown", 1.0, 60.0, 20.0, BARS, "how long it then stays closed, whole bars"),
+    perceives("stay_down", 0.5, 0.9995, P, "a market that drifts down goes on doing so"),
+    perceives("stay_up", 0.5, 0.9995, P, "a market that drifts up goes on doing so"),
+    perceives("stay_calm", 0.5, 0.9995, P, "calm stays calm; otherwise it turns normal"),
+    perceives("stay_normal", 0.5, 0.9995, P, "normal stays; otherwise calm or stressed"),
+    perceives("stay_stressed", 0.5, 0.9995, P, "stress stays; otherwise it turns normal"),
+    perceives("mu_down", -0.25, 0.0, SIGMA, "drift per bar of a market going down"),
+    perceives("mu_up", 0.0, 0.25, SIGMA, "drift per bar of a market going up"),
+    perceives("s_calm", 0.25, 0.9, SIGMA, "scale of returns while calm"),
+    perceives("s_normal", 0.5, 1.5, SIGMA, "scale of returns while normal"),
+    perceives("s_stressed", 0.9, 4.0, SIGMA, "scale of returns while stressed"),
+    perceives("df", 2.5, 60.0, "degrees of freedom", "tails of returns in every state"),
+    perceives("range_mean", 0.5, 3.0, "scales of the state", "median bar range"),
+    perceives("range_spread", 0.15, 1.0, "log", "spread of the log of the bar range"),
+    perceives("precision_z", 0.2, 1.2, "power", "how far a return is trusted; 1 in full"),
+    perceives("precision_r", 0.0, 1.2, "power", "how far a range is trusted; 0 not at all"),
+    prefers("risk", 0.002, 0.3, "per slow sigma", "dislike of squared profit and loss"),
+    prefers("gamma", 1.0, 300.0, "per utility", "how sharply the better exposure is taken"),
+    prefers("kappa", 0.0, 15.0, "per exposure", "reluctance to leave the exposure held"),
+    prefers("weight_fast", 0.0, 1.0, "exposure", "tilt by a fast momentum of one deviation"),
+    prefers("weight_slow", 0.0, 1.0, "exposure", "tilt by a slow momentum of one deviation"),
+    prefers("weight_reversion", 0.0, 1.0, "exposure", "tilt against a stretched price"),
+    prefers("half_life_fast", 2.0, 30.0, BARS, "memory of the fast momentum"),
+    prefers("half_life_slow", 20.0, 250.0, BARS, "memory of the slow momentum"),
+    prefers("half_life_reversion", 1.0, 30.0, BARS, "memory of the price it reverts to"),
+    prefers("volatility_target", 0.03, 0.4, "per year", "of the book fully invested"),
+    prefers("half_life_book", 5.0, 120.0, BARS, "memory of the book's volatility"),
+    prefers("risk_parity", 0.0, 1.0, "share", "0 equal capital, 1 inverse volatility"),
+    prefers("band", 0.0, 0.05, "fraction of equity", "smaller changes aren't made"),
+    prefers("cap", 0.02, 1.0, "fraction of equity", "most of one symbol"),
+    prefers("gross", 0.1, 2.0, "fraction of equity", "most of all together"),
+    prefers("net", 0.05, 2.0, "fraction of equity", "most of longs less shorts"),
+    prefers("stop", 3.0, 60.0, SIGMA, "fall from its best after which a position closes"),
+    prefers("cooldown", 1.0, 60.0, BARS, "how long it then stays closed, whole bars"),
 )
 NAMES: Final = tuple(gene.name for gene in GENES)
 INDEX: Final[Mapping[str, int]] = {name: n for n, name in enumerate(NAMES)}

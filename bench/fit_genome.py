@@ -1,0 +1,108 @@
+"""Fit the genes of perception by log evidence on the training part, and print the genome.
+
+`python -m bench.fit_genome` repeats what made strategies/fitted.py and fails when it finds one
+that is better on the training part by more than a thousandth of a nat a bar; `--write` stores what
+it found. One genome for 20 stocks (closes) and two indices (closes and ranges), none of whose bars
+after 2012 are looked at.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import differential_evolution
+
+from bench.evidence import Evidence, evidence, filtered, index, stocks
+from strategies import fitted as shipped_genes
+from strategies.genome import DEFAULT, GENES, Genome
+from strategies.market_model import PERCEIVED, tables
+
+SEED = 20121231
+GENERATIONS = 60
+PEOPLE = 6  # for each gene
+ENOUGH = 1e-3  # nats a bar
+
+Array = NDArray[np.float64]
+STAYS = [n for n in range(PERCEIVED) if GENES[n].name.startswith("stay_")]
+
+
+def freed(values: Array) -> Array:
+    """Return the genes as they are searched: chances to stay as the log of how long they last."""
+    free = values.copy()
+    free[STAYS] = -np.log(1.0 - values[STAYS])
+    return free
+
+
+def gene_values(free: Array) -> Array:
+    """Return the genes of what was searched."""
+    values = free.copy()
+    values[STAYS] = 1.0 - np.exp(-free[STAYS])
+    return values
+
+
+def within(values: Array) -> Genome:
+    """Return the fitted genome with other genes of perception, cut to their bounds."""
+    pairs = zip(GENES[:PERCEIVED], values, strict=True)
+    found = [float(min(max(value, gene.low), gene.high)) for gene, value in pairs]
+    return Genome((*found, *DEFAULT.values[PERCEIVED:]))
+
+
+def training_score(genome: Genome, parts: list[Evidence]) -> float:
+    """Return the mean over instruments of their log evidence a bar, on the training part."""
+    model = tables(genome)
+    found: list[float] = []
+    for seen in parts:
+        until = int(np.flatnonzero(seen.trained)[-1]) + 1
+        _, log_evidence, _ = filtered(
+            model.A_z, model.A_r, model.B, model.D, seen.z_bin[:until], seen.range_bin[:until]
+        )
+        found += np.nanmean(log_evidence[seen.trained[:until]], axis=0).tolist()
+    return float(np.mean(found))
+
+
+def fitted(parts: list[Evidence]) -> Genome:
+    """Return the genome of the best training score, from one seed."""
+    low = freed(np.array([gene.low for gene in GENES[:PERCEIVED]]))
+    high = freed(np.array([gene.high for gene in GENES[:PERCEIVED]]))
+    best = differential_evolution(
+        lambda free: -training_score(within(gene_values(free)), parts),
+        list(zip(low, high, strict=True)),
+        maxiter=GENERATIONS,
+        popsize=PEOPLE,
+        rng=np.random.default_rng(SEED),
+        x0=np.clip(freed(np.array(DEFAULT.values[:PERCEIVED])), low, high),
+        polish=False,
+        tol=1e-6,
+    )
+    return within(np.round(gene_values(best.x), 5))
+
+
+def written(genome: Genome) -> None:
+    """Write the genes into the module of those that ship."""
+    file = Path(shipped_genes.__file__)
+    text = file.read_text()
+    for gene in GENES[:PERCEIVED]:
+        text = re.sub(rf'("{gene.name}": )[-+.\de]+', rf"\g<1>{genome[gene.name]!r}", text)
+    file.write_text(text)
+    print(f"wrote {file.name}")
+
+
+def main() -> int:
+    """Fit, print, and compare with what is shipped."""
+    parts = [evidence(stocks()), evidence(index("SP500")), evidence(index("NASDAQ"))]
+    found = fitted(parts)
+    shipped, best = training_score(DEFAULT, parts), training_score(found, parts)
+    for name in (gene.name for gene in GENES[:PERCEIVED]):
+        print(f"{name:<16}{DEFAULT[name]:>12.5f} shipped {found[name]:>12.5f} found now")
+    print(f"training score, nats a bar: {shipped:.5f} shipped, {best:.5f} found now")
+    if "--write" in sys.argv:
+        written(found)
+        return 0
+    print(f"{'FAILED: fit again with --write' if best - shipped > ENOUGH else 'ok'}")
+    return int(best - shipped > ENOUGH)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
