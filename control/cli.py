@@ -41,6 +41,8 @@ COMMANDS: Final = {  # name: does it change something, and so take a key
     "backup": True,
     "restore": False,
     "config": False,
+    "doctor": False,
+    "watch": False,
     "wait": False,
     "shutdown": True,
 }

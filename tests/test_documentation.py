@@ -9,6 +9,7 @@ from msgspec.structs import fields
 
 from control.cli import COMMANDS
 from control.protocol import Exit
+from control.reference import reference
 from daemon.__main__ import End
 from state.configuration import decode
 from state.settings import Settings
@@ -81,3 +82,8 @@ def test_every_command_is_in_the_readme(command):
 
 def test_every_command_the_readme_shows_is_one():
     assert set(re.findall(r"^    tm ([a-z]+)", README, re.MULTILINE)) <= COMMANDS.keys()
+
+
+def test_the_reference_of_the_commands_is_as_they_are():
+    written = (ROOT / "docs/commands.md").read_text()
+    assert written == reference(), "run scripts/reference, and commit what it writes"

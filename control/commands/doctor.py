@@ -1,0 +1,114 @@
+"""`tm doctor`."""
+
+import os
+import shutil
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+
+from control import diagnosis, protocol
+from control.address import configuration_file
+from control.client import NoReply
+from control.diagnosis import Finding
+from control.halt_file import NAME
+from control.protocol import Exit, Fault, Query, Reply
+from control.render import Ink
+from control.session import PATIENT, Session, session
+from control.version import VERSION
+
+COLOURS = {"ok": "green", "warn": "yellow", "bad": "red"}
+
+
+def doctor(context: typer.Context) -> None:
+    """Check this machine and the daemon, with a remedy beside each finding.
+
+    Example: tm doctor
+
+    Exit codes: 0 nothing is bad, 12 something is.
+    """
+    now = session(context)
+    findings = [configuration(), state(now.state()), halt_file(now.state()), *daemon(now)]
+    verdict = diagnosis.worst(findings)
+    data = {"verdict": verdict, "checks": msgspec.to_builtins(findings)}
+    if verdict != "bad":
+        now.finish(Reply("doctor", True, "completed", Exit.DONE, data=data), page)
+    names = ", ".join(finding.name for finding in findings if finding.grade == "bad")
+    fault = Fault("FINDINGS", f"bad: {names}", "each finding says what to do")
+    now.finish(Reply("doctor", False, "findings", Exit.FINDINGS, data=data, error=fault), page)
+
+
+def configuration() -> Finding:
+    """Look at the configuration as `tmd --check` would."""
+    from state.configuration import decode
+    from state.given import ConfigurationInvalid
+
+    path = configuration_file(None, os.environ, os.path.exists)
+    try:
+        text = Path(path).read_text("utf-8") if path else ""
+        decode(text, path or "nothing", os.environ)
+    except (OSError, UnicodeDecodeError) as error:
+        return diagnosis.of_configuration(path, [f"{path} can't be read: {error}"])
+    except ConfigurationInvalid as error:
+        return diagnosis.of_configuration(path, list(map(str, error.problems)))
+    return diagnosis.of_configuration(path, [])
+
+
+def state(path: str) -> Finding:
+    """Look at the state directory."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return diagnosis.of_state(path, False, True, None)
+    private = not mode & (stat.S_IRWXO | stat.S_IWGRP)
+    return diagnosis.of_state(path, True, private, shutil.disk_usage(path).free)
+
+
+def halt_file(state: str) -> Finding:
+    """Look for the halt file."""
+    path = os.path.join(state, NAME)
+    return diagnosis.of_halt_file(path if os.path.exists(path) else None)
+
+
+def daemon(now: Session) -> list[Finding]:
+    """Ask the daemon who it is, how it is, and for an audit; less where it does not answer."""
+    try:
+        address = now.address()
+        greeting = now.ask(protocol.Ping())
+    except NoReply as error:
+        why = f"{error}. {error.fault.hint}".rstrip(". ")
+        return [diagnosis.of_daemon("", VERSION, None, why)]
+    found = [diagnosis.of_daemon(address, VERSION, greeting.data, "")]
+    health, why = asked(now, protocol.Health())
+    found.append(
+        diagnosis.of_health(health["verdict"], health["reasons"])
+        if health
+        else Finding("health", "bad", why, "`tm status`")
+    )
+    audit, why = asked(now, protocol.Audit())
+    if audit is None:
+        return [*found, Finding("audit", "bad", why, "`tm audit`")]
+    return found + [diagnosis.of_audit(check) for check in audit["checks"]]
+
+
+def asked(now: Session, question: Query) -> tuple[Mapping[str, Any] | None, str]:
+    """Return what the daemon answers, or why there is no answer."""
+    try:
+        reply = now.ask(question, timeout=PATIENT)
+    except NoReply as error:
+        return None, str(error)
+    return reply.data, reply.error.message if reply.error else "no answer"
+
+
+def page(reply: Reply, ink: Ink) -> str:
+    """Return a line for each check, and its remedy below."""
+    lines = []
+    for check in reply.data["checks"]:
+        mark = ink.styled(f"{check['grade']:<4}", COLOURS[check["grade"]])
+        lines.append(f"{mark}  {check['name']}: {check['found']}")
+        if check["remedy"]:
+            lines.append(f"      -> {check['remedy']}")
+    return "\n".join(lines)
