@@ -34,6 +34,7 @@ COMMANDS: Final = {  # name: does it change something, and so take a key
     "resume": True,
     "cash": True,
     "reconcile": True,
+    "limits": True,
     "audit": False,
     "report": False,
     "events": False,

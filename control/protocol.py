@@ -42,10 +42,11 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello", tag_field="op"):
-    """The client's first frame."""
+    """The client's first frame; `token` is for who comes over TLS without a certificate."""
 
     protocol: int
     version: str
+    token: str = ""
 
 
 class Welcome(msgspec.Struct, frozen=True):
@@ -147,6 +148,10 @@ class ShowConfig(Query, frozen=True, tag="config_show"):
     """The effective configuration, with each value's origin."""
 
 
+class ShowLimits(Query, frozen=True, tag="limits"):
+    """The risk limits in force, beside those of the configuration."""
+
+
 class Await(Query, frozen=True, tag="wait"):
     """Wait for a command to be over, by its key or its command id; answers with its reply."""
 
@@ -169,6 +174,7 @@ Question = (
     | Events
     | Verify
     | ShowConfig
+    | ShowLimits
     | Await
 )
 

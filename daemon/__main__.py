@@ -97,8 +97,9 @@ def run(argv: Sequence[str] | None = None) -> None:
     raise SystemExit(ended(arguments, effective, state))
 
 
-def reload(arguments: Arguments, before: Effective) -> None:
-    """Take over what may change while running: the log level. Say what needs a restart."""
+def reload(arguments: Arguments, before: Effective, again: Callable[[], None]) -> None:
+    """Take over the log level, and what `again` reads again. Say what needs a restart."""
+    again()
     try:
         now = configured(arguments, os.environ)
     except ConfigurationInvalid as e:
@@ -121,7 +122,7 @@ def ended(arguments: Arguments, effective: Effective, state: Path) -> End:
         if arguments.check:
             sys.stderr.write(f"the configuration is valid: {life.described()}\n")
             return End.CLEAN
-        asyncio.run(lived(life, partial(reload, arguments, effective)))
+        asyncio.run(lived(life, partial(reload, arguments, effective, life.entrance.reload)))
     except Exception as e:  # noqa: BLE001 every end has a code and a reason
         return verdict(e)
     return End.CLEAN
@@ -142,6 +143,7 @@ def verdict(failure: Exception) -> End:
     misconfigured = (
         AddressInvalid,
         CalendarUnknown,
+        ConfigurationInvalid,
         EngineUnavailable,
         PriceFileInvalid,
         SocketUnusable,

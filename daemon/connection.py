@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from asyncio import StreamReader, StreamWriter, Task
 from contextlib import suppress
 from math import inf
@@ -30,17 +31,28 @@ class Connection:
         self.deadline = inf
         writer.transport.set_write_buffer_limits(high=0)  # so drain() means: taken by the kernel
 
-    async def receive(self, idle: float) -> bytes:
-        """Return the next frame's body; raise EOFError or FrameTooLarge."""
+    async def secure(self, context: ssl.SSLContext) -> object:
+        """Speak TLS from here on; return the peer's verified certificate, None for none.
+
+        Raises OSError for who can't, within the time of a frame.
+        """
+        await self._writer.start_tls(context, ssl_handshake_timeout=self._timeout)
+        self._writer.transport.set_write_buffer_limits(high=0)
+        return self._writer.get_extra_info("peercert")
+
+    async def receive(self, idle: float, most: int = FRAME_LIMIT) -> bytes:
+        """Return the next frame's body, of `most` bytes; raise EOFError or FrameTooLarge."""
         self.deadline = self._loop.time() + idle
         first = await (self._ahead or self._reader.read(1))
         self._ahead = None
         if not first:
             raise EOFError
-        self.deadline = self._loop.time() + self._timeout
+        began = self._loop.time()
+        self.deadline = began + self._timeout / 2
         size = int.from_bytes(first + await self._reader.readexactly(3), "big")
-        if size > FRAME_LIMIT:
-            raise FrameTooLarge(f"a frame of {size:,} bytes exceeds {FRAME_LIMIT:,}")
+        if size > most:
+            raise FrameTooLarge(f"a frame of {size:,} bytes exceeds {most:,}")
+        self.deadline = began + self._timeout
         body = await self._reader.readexactly(size)
         self.deadline = inf
         return body

@@ -27,6 +27,7 @@ from control.protocol import (
     Reconcile,
     Reply,
     ShowConfig,
+    ShowLimits,
     Status,
     Verify,
     decode_reply,
@@ -34,18 +35,19 @@ from control.protocol import (
 from control.request import Request
 from daemon.backups import Backups
 from daemon.engine import Engine
-from daemon.identity import cause_of, op_of
+from daemon.identity import cause_of
 from daemon.keeping import replayed
 from daemon.message import EngineEnded
 from daemon.mind_questions import Unanswerable, believed
-from daemon.principal import Principal
+from daemon.principal import Caller
 from daemon.questions import orders_and_keys, report_from
 from daemon.recovery import look_for_differences
-from daemon.replies import SAME_KEY, builtin, fault, too_late
+from daemon.replies import SAME_KEY, builtin, fault, not_final, too_late
 from daemon.seams import Broker, BrokerUnavailable, Clock, Store
 from daemon.watch import Watch, judged
-from state import answers
+from state import answers, limits_in_force
 from state.audit import audit
+from state.authority import op_of
 from state.belief_answers import told
 from state.command import Cause, ClientCommand, RecordReconciliation
 from state.history import command_by_id, fills, recorded
@@ -87,12 +89,12 @@ class Handlers:
         """The daemon stops: answer now those who wait for something to happen."""
         self._ending.set()
 
-    async def handle(self, request: Request, principal: Principal) -> Reply:
-        """Answer `request` on behalf of `principal`."""
+    async def handle(self, request: Request, caller: Caller) -> Reply:
+        """Answer `request` on behalf of `caller`, who may ask for it."""
         ask = request.ask
         try:
             if isinstance(ask, ClientCommand | Reconcile | Backup):
-                reply = await self._command(request, ask, principal)
+                reply = await self._command(request, ask, caller)
             else:
                 reply = await self._question(ask, request)
         except EngineEnded:
@@ -141,6 +143,8 @@ class Handlers:
                 return replace(reply, ok=False, status="damaged", exit=Exit.FINDINGS, error=error)
             case ShowConfig():
                 return self._say("config show", dict(self._configuration))
+            case ShowLimits():
+                return self._say("limits", {"limits": builtin(tuple(limits_in_force.shown(now)))})
             case Await(id_):
                 return await self._await(id_, request.wait)
             case Reconcile() | Backup():
@@ -226,13 +230,13 @@ class Handlers:
         return (await self._store.commands([rid])).get(rid)
 
     async def _command(
-        self, request: Request, ask: ClientCommand | Reconcile | Backup, principal: Principal
+        self, request: Request, ask: ClientCommand | Reconcile | Backup, caller: Caller
     ) -> Reply:
         """Take a command: once per key, whoever asks and however often."""
         if request.key is None:
             error = Fault("NO_KEY", "a command needs an idempotency key", "say --key KEY")
             return Reply(op_of(ask), False, "invalid", Exit.INVALID, error=error)
-        cause = cause_of(ask, request.key, principal)
+        cause = cause_of(ask, request.key, caller)
         if (late := too_late(request, self._clock.wall())) is not None:
             known = await self._stored(cause.rid)
             return replayed(known, cause) if known else late
@@ -270,14 +274,7 @@ class Handlers:
         final = await self._within(self._engine.finished(rid), min(wait, LONGEST_WAIT))
         if final is not None:
             return replace(final, replayed=reply.replayed)
-        error = Fault(
-            "PENDING",
-            f"its orders were not final within {wait:g} s",
-            f"ask again with the same key, or `tm wait {rid}`",
-        )
-        if self._ending.is_set():
-            why = "the daemon is stopping, and its orders are not final yet"
-            error = Fault("STOPPING", why, "ask again with the same key")
+        error = not_final(rid, wait, ending=self._ending.is_set())
         return replace(reply, ok=False, status="pending", exit=Exit.PENDING, error=error)
 
     async def _within(self, happening: Awaitable[T], seconds: float) -> "T | None":

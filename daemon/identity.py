@@ -3,19 +3,18 @@
 from hashlib import blake2b
 
 from control.protocol import encode
-from daemon.principal import Principal
+from daemon.principal import Caller
+from state.authority import op_of
 from state.command import Cause
 from state.order import request_id
 
 
-def cause_of(ask: object, key: str, principal: Principal) -> Cause:
+def cause_of(ask: object, key: str, who: Caller) -> Cause:
     """Return who asks for `ask` under `key`; the request id is made of the key alone."""
-    return Cause(request_id(key), key, op_of(ask), principal.name, digest_of(ask))
-
-
-def op_of(ask: object) -> str:
-    """Return a request's name on the wire."""
-    return str(type(ask).__struct_config__.tag)  # type: ignore[attr-defined]
+    return Cause(
+        *(request_id(key), key, op_of(ask), who.name, digest_of(ask)),
+        *(who.uid, who.rule, who.caps),
+    )
 
 
 def digest_of(ask: object) -> str:

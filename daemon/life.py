@@ -17,6 +17,7 @@ from daemon.calendar_file import keep
 from daemon.clock import MarketClock
 from daemon.effects import Effects
 from daemon.engine import Engine
+from daemon.entrance import Entrance
 from daemon.feeds.bundle import benchmark
 from daemon.feeds.replay import ReplayFeed
 from daemon.halt_file import HaltFile
@@ -32,9 +33,7 @@ from daemon.watch import Times, Watch, mode
 from daemon.world import Machine, World
 from state.command import RecordStart
 from state.configuration import Effective, fingerprint, shown
-from state.event import (
-    Start,
-)
+from state.event import Start
 from state.history import last_not_placed, unfinished
 from state.instrument import Symbol
 from strategies.sizing import targets
@@ -44,6 +43,8 @@ COMPILED: Final = "compiled"  # what jax made of the mind, for the next start
 JOURNAL: Final = "journal.db"
 PAPER_BOOK: Final = "paper.db"
 DRAIN: Final = 5.0  # seconds that what is under way may take to become durable at the end
+
+Floats = NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class Life:
                 f"feed.kind = {chosen.feed.kind!r} with broker.kind = {chosen.broker.kind!r} "
                 "is not part of this version; use 'replay' and 'paper'"
             )
+        self.entrance = Entrance(chosen.control)
         self._model = model_of(chosen)
         if self._model is None:
             self._strategy = self._world.strategy(chosen.strategy.name, chosen.strategy.parameters)
@@ -162,7 +164,7 @@ class Life:
             configuration=shown(self._effective),
             benchmark=lambda: {day: float(close) for day, close in benchmark().items()},
         )
-        control = self.settings.control
+        gate, trail, door = self.entrance.opened(engine, handlers.handle, self._clock)
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(engine.run(), name="engine")
             await engine.tell(RecordStart(self._start()))
@@ -170,7 +172,7 @@ class Life:
             async with (
                 self._world.page(
                     self.settings.telemetry.http,
-                    handlers.handle,
+                    gate.handle,
                     engine,
                     store,
                     watch,
@@ -180,10 +182,11 @@ class Life:
                     self._socket,
                     handle,
                     version=VERSION,
-                    max_connections=control.max_connections,
-                    frame_timeout=control.frame_timeout,
+                    control=self.settings.control,
+                    door=door,
                 ),
             ):
+                denials = tasks.create_task(trail.run(), name="trail")
                 sending = tasks.create_task(sender.run(), name="sender")
                 await watch.heed_halt_file()
                 rounds = tasks.create_task(watch.run(), name="watch")
@@ -198,7 +201,7 @@ class Life:
                     await stop.wait()
                 finally:
                     handlers.end()
-                await ended(trading, linking, rounds)  # while what is in flight is still answered
+                await ended(trading, linking, rounds, denials)  # the rest is still answered
             try:
                 async with asyncio.timeout(DRAIN):
                     await sender.flushed()
@@ -250,7 +253,7 @@ class Life:
             broker,
             sender,
             closes,
-            partial(self._propose, feed.symbols),
+            partial(self._propose, engine, feed.symbols),
             strategy=chosen.strategy.name,
             account=chosen.account.id,
             due=due,
@@ -258,17 +261,13 @@ class Life:
         )
 
     def _propose(
-        self, symbols: Sequence[Symbol], closes: NDArray[np.float64], held: NDArray[np.float64]
+        self, engine: Engine, symbols: Sequence[Symbol], closes: Floats, held: Floats
     ) -> Mapping[Symbol, float]:
         """Return the targets of the strategy, within the account's caps."""
-        limits = self.settings.risk
+        limits = start.limits if (start := engine.snapshot.start) else self.settings.risk
+        most, gross = limits.max_position_weight, limits.max_gross
         weights = self._strategy.weights(closes, held)
-        return targets(
-            weights,
-            symbols,
-            max_weight=limits.max_position_weight,
-            max_gross=limits.max_gross,
-        )
+        return targets(weights, symbols, max_weight=most, max_gross=gross)
 
     def _start(self) -> Start:
         """Return what this run is started with, for the journal."""

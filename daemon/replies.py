@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from control.protocol import Exit, Fault, Reply, decode_reply
 from control.request import Request
-from daemon.identity import op_of
+from state import limits_in_force
 from state.answers import denial, order, plain, plan
+from state.authority import op_of
 from state.command import Cause
 from state.denial import Denial
 from state.event import (
@@ -113,6 +114,8 @@ def data(now: Snapshot, cause: Cause, events: Sequence[Event]) -> Any:
         answer["differences"] = [
             builtin(Difference(d.subject, plain(d.ours), plain(d.broker))) for d in now.differences
         ]
+    if cause.op == "limits_set":
+        answer["limits"] = builtin(tuple(limits_in_force.shown(now)))
     if cause.op in {"cash", "reconcile_accept"}:
         moved = [e for e in events if isinstance(e, CashMoved)]
         answer["moved"] = [builtin({"kind": e.kind, "amount": plain(e.amount)}) for e in moved]
@@ -222,6 +225,15 @@ def unjournaled_reply(cause: Cause, now: Snapshot, asked: Sequence[CancelRequest
         key=cause.key,
         command_id=cause.rid,
     )
+
+
+def not_final(command_id: str, wait: float, *, ending: bool) -> Fault:
+    """Return why a client waited in vain for orders to be final."""
+    if ending:
+        why = "the daemon is stopping, and its orders are not final yet"
+        return Fault("STOPPING", why, "ask again with the same key")
+    hint = f"ask again with the same key, or `tm wait {command_id}`"
+    return Fault("PENDING", f"its orders were not final within {wait:g} s", hint)
 
 
 def conflict(known: StoredCommand, cause: Cause) -> Reply:

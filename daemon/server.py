@@ -4,34 +4,29 @@ import asyncio
 import logging
 import os
 from asyncio import StreamReader, StreamWriter, Task
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Final
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any, Final
 
-import msgspec
-from msgspec.structs import replace
-
-from control.protocol import (
-    FRAME_LIMIT,
-    PROTOCOL,
-    Exit,
-    Fault,
-    Reply,
-    Welcome,
-    decode_hello,
-    encode,
-    frame,
-)
+from control.protocol import Exit, Fault, Reply, encode, frame
 from control.request import Request
+from daemon.bodies import failure, fitting
 from daemon.connection import Connection, FrameTooLarge
-from daemon.principal import Principal, peer
+from daemon.door import Door
+from daemon.greeting import Who, greeted, welcome
+from daemon.principal import Peer, Principal, peer
 from daemon.reading import Unreadable, request_of
-from daemon.socket_file import bound, removed
+from daemon.socket_file import SocketUnusable, bound, removed
+from state.authority import op_of
 
 BACKLOG: Final = 1024
 STOPPING: Final = "the daemon is stopping"
+REQUEST_LIMIT: Final = 256 << 10  # bytes of a frame after the first
+TURNED_AWAY: Final = 32  # who are told over TLS, at once, that there are too many
 
-Handler = Callable[[Request, Principal], Awaitable[Reply]]
+Handler = Callable[[Request, Peer], Awaitable[Reply]]
 
 log = logging.getLogger(__name__)
 
@@ -43,27 +38,45 @@ async def control_socket(
     *,
     version: str,
     max_connections: int = 512,
+    connections_each: int = 512,
+    door: Door | None = None,
     frame_timeout: float = 10.0,
     idle_timeout: float = 600.0,
     grace: float = 5.0,
 ) -> AsyncIterator[None]:
-    """Serve `handle` on the Unix socket `path` while the block runs. Times are in seconds.
+    """Serve `handle` on the Unix socket `path` while the block runs, and over TLS at a `door`.
 
-    A frame must be whole within `frame_timeout` of its first byte, and a reply taken within as
-    long. When the block ends nobody else is let in, what is being answered has `grace` to be, and
-    the file is removed if it is still ours. Raises SocketUnusable, or SocketTaken.
+    Times are in seconds. A frame must be whole within `frame_timeout` of its first byte, its
+    header within half of it, and a reply taken within as long. When the block ends nobody else is
+    let in, what is being answered has `grace` to be, and the file is removed if it is still ours.
+    Raises SocketUnusable, or SocketTaken.
     """
     listening, own = bound(path)
     service = Service(handle, version, max_connections, frame_timeout, idle_timeout, connected_from)
+    service.each, service.door = connections_each, door
     service.watch()
-    server = await asyncio.start_unix_server(service.accept, sock=listening, backlog=BACKLOG)
+    servers = [await asyncio.start_unix_server(service.accept, sock=listening, backlog=BACKLOG)]
     try:
+        if door is not None:
+            servers.append(await listening_at(door, service))
         yield
     finally:
-        server.close()
+        for server in servers:
+            server.close()
         await service.close(grace)
-        await server.wait_closed()
+        for server in servers:
+            await server.wait_closed()
         removed(path, own)
+
+
+async def listening_at(door: Door, service: "Service") -> asyncio.Server:
+    """Listen on TCP; raises SocketUnusable."""
+    try:
+        return await asyncio.start_server(service.accept_tls, door.host, door.port, backlog=BACKLOG)
+    except OSError as e:
+        address = f"{door.host}:{door.port}"
+        hint = "choose another control.tcp, or free that one"
+        raise SocketUnusable(address, e.strerror or str(e), hint) from e
 
 
 class Service:
@@ -78,6 +91,10 @@ class Service:
         idle_timeout: float,
         who: Callable[[StreamWriter], Principal],
     ) -> None:
+        self.each = max_connections
+        self.door: Door | None = None
+        self._open: Counter[str] = Counter()
+        self._turning_away: set[Task[None]] = set()
         self._handle, self._version, self._who = handle, version, who
         self._max = max_connections
         self._frame_timeout, self._idle_timeout = frame_timeout, idle_timeout
@@ -88,17 +105,63 @@ class Service:
         self._closing = False
 
     def accept(self, reader: StreamReader, writer: StreamWriter) -> None:
-        """Take a connection, or say at once that there are too many."""
-        if self._closing or len(self._connections) >= self._max:
-            why = STOPPING if self._closing else f"{self._max} connections are open, the most"
-            writer.write(frame(encode(self._welcome(Fault("BUSY", why, "ask again shortly")))))
+        """Take a local connection, or say at once that there are too many."""
+        try:
+            who = self._who(writer)
+        except OSError:
+            writer.transport.abort()
+            return
+        key = f"uid {who.uid}"
+        if why := self._busy(key):
+            writer.write(frame(self._turned_away(why)))
             writer.close()
             return
-        loop = asyncio.get_running_loop()
-        connection = Connection(reader, writer, loop, self._frame_timeout)
-        task = loop.create_task(self._serve(connection, writer))
+        connection = self._connection(reader, writer)
+        self._run(self._serve(connection, who), connection, key)
+
+    def accept_tls(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Take a connection over TCP, or say so when there are too many."""
+        assert self.door is not None
+        host = str((writer.get_extra_info("peername") or ("?",))[0])
+        if self.door.closed_to(host) or len(self._turning_away) >= TURNED_AWAY:
+            writer.transport.abort()
+            return
+        connection = self._connection(reader, writer)
+        if why := self._busy(host):
+            task = asyncio.get_running_loop().create_task(self._turn_away(connection, why))
+            self._turning_away.add(task)
+            task.add_done_callback(self._turning_away.discard)
+            return
+        self._run(self._serve_tls(connection, host), connection, host)
+
+    def _busy(self, key: str) -> str:
+        """Return why one more connection of `key` is too many; "" when it isn't."""
+        if self._closing:
+            return STOPPING
+        if len(self._connections) >= self._max:
+            return f"{self._max} connections are open, the most"
+        if self._open[key] >= self.each:
+            return f"{self.each} connections of {key} are open, the most of one"
+        return ""
+
+    def _turned_away(self, why: str) -> bytes:
+        return welcome(self._version, Fault("BUSY", why, "ask again shortly"))
+
+    def _connection(self, reader: StreamReader, writer: StreamWriter) -> Connection:
+        return Connection(reader, writer, asyncio.get_running_loop(), self._frame_timeout)
+
+    def _run(self, serving: Coroutine[Any, Any, None], connection: Connection, key: str) -> None:
+        """Let a connection be served, and count it while it is."""
+        task = asyncio.get_running_loop().create_task(serving)
         self._connections[task] = connection
-        task.add_done_callback(self._connections.pop)
+        self._open[key] += 1
+        task.add_done_callback(partial(self._over, key))
+
+    def _over(self, key: str, task: Task[None]) -> None:
+        self._connections.pop(task)
+        self._open[key] -= 1
+        if not self._open[key]:
+            del self._open[key]
 
     async def close(self, grace: float) -> None:
         """Hang up on the idle, answer what is in flight, give up on what takes longer."""
@@ -111,9 +174,10 @@ class Service:
             late.cancel()
         if self._connections:
             await asyncio.wait(list(self._connections), timeout=self._frame_timeout)
-        for stuck in self._connections:
+        left = [*self._connections, *self._turning_away]
+        for stuck in left:
             stuck.cancel()
-        await asyncio.gather(*self._connections, *self._handling, return_exceptions=True)
+        await asyncio.gather(*left, *self._handling, return_exceptions=True)
         self._watch.cancel()
 
     def watch(self) -> asyncio.TimerHandle:
@@ -128,13 +192,33 @@ class Service:
         self._watch = loop.call_later(self._frame_timeout / 8, self.watch)
         return self._watch
 
-    async def _serve(self, connection: Connection, writer: StreamWriter) -> None:
+    async def _turn_away(self, connection: Connection, why: str) -> None:
+        """Tell somebody over TLS that there are too many."""
+        assert self.door is not None
+        with suppress(OSError, EOFError, FrameTooLarge):
+            await connection.secure(self.door.context)
+            await connection.send(self._turned_away(why))
+        connection.close()
+
+    async def _serve_tls(self, connection: Connection, host: str) -> None:
+        """Agree on keys, find out who it is, and talk."""
+        assert self.door is not None
+        try:
+            certificate = await connection.secure(self.door.context)
+        except (OSError, EOFError) as e:
+            log.info("tls_failed", extra={"address": host, "why": str(e)})
+            connection.abort()
+            return
+        await self._serve(connection, partial(self.door.admit, host, certificate))
+
+    async def _serve(self, connection: Connection, who: Who) -> None:
         """Talk to one client until either has had enough."""
         try:
-            principal = self._who(writer)
-            if await self._greet(connection):
+            if (
+                principal := await greeted(connection, who, self._version, self._frame_timeout)
+            ) is not None:
                 while not self._closing:
-                    body = await connection.receive(self._idle_timeout)
+                    body = await connection.receive(self._idle_timeout, REQUEST_LIMIT)
                     await self._answer(connection, body, principal)
         except FrameTooLarge as e:
             fault = Fault("FRAME_TOO_LARGE", str(e), "ask for less at once")
@@ -144,30 +228,7 @@ class Service:
         finally:
             connection.close()
 
-    async def _greet(self, connection: Connection) -> bool:
-        """Exchange versions; return whether both speak the same protocol."""
-        body = await connection.receive(self._frame_timeout)
-        try:
-            hello = decode_hello(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
-            fault = Fault("BAD_REQUEST", f"the first frame is no hello: {e}", "is this `tm`?")
-        else:
-            if hello.protocol == PROTOCOL:
-                await connection.send(encode(self._welcome(None)))
-                return True
-            fault = Fault(
-                "PROTOCOL_MISMATCH",
-                f"client {hello.version} speaks protocol {hello.protocol}, daemon {self._version} "
-                f"speaks {PROTOCOL}",
-                "install the same version on both sides",
-            )
-        await connection.send(encode(self._welcome(fault)))
-        return False
-
-    def _welcome(self, fault: Fault | None) -> Welcome:
-        return Welcome(PROTOCOL, self._version, os.getpid(), fault)
-
-    async def _answer(self, connection: Connection, body: bytes, principal: Principal) -> None:
+    async def _answer(self, connection: Connection, body: bytes, principal: Peer) -> None:
         """Answer one frame. The handler's own task outlives this connection if it has to."""
         try:
             request = request_of(body)
@@ -190,7 +251,7 @@ class Service:
         finally:
             self._answering.discard(own)
 
-    async def _handled(self, request: Request, principal: Principal) -> bytes:
+    async def _handled(self, request: Request, principal: Peer) -> bytes:
         """Return the handler's reply, or what there is to say when it fails or has to stop."""
         command, key = op(request), request.key
         try:
@@ -225,21 +286,4 @@ def connected_from(writer: StreamWriter) -> Principal:
 
 def op(request: Request) -> str:
     """Return the name under which a request crosses the wire."""
-    return str(request.ask.__struct_config__.tag)
-
-
-def failure(command: str, exit_: Exit, fault: Fault, key: str | None = None) -> Reply:
-    """Return a reply that carries no result."""
-    return Reply(command, False, exit_.name.lower(), exit_, error=fault, key=key)
-
-
-def fitting(reply: Reply, request: Request) -> bytes:
-    """Return a reply as a frame's body; what is too large for one is left out and said to be."""
-    body = encode(reply)
-    if len(body) <= FRAME_LIMIT:
-        return body
-    size = f"{len(body):,} bytes exceed a frame's {FRAME_LIMIT:,}"
-    if request.key is None:
-        fault = Fault("REPLY_TOO_LARGE", size, "ask for less, with --since or --limit")
-        return encode(failure(reply.command, Exit.INVALID, fault))
-    return encode(replace(reply, data=None, warnings=(*reply.warnings, f"no data: {size}")))
+    return op_of(request.ask)

@@ -9,6 +9,7 @@ from daemon.brokers.paper import PaperBroker
 from daemon.calendar import Calendar, open_calendar
 from daemon.calendar_file import kept
 from daemon.clock import SystemClock
+from daemon.door import Door
 from daemon.engine import Engine
 from daemon.feeds.prices import PriceTable
 from daemon.feeds.replay import replay_table
@@ -19,7 +20,7 @@ from daemon.server import Handler, control_socket
 from daemon.store import open_store
 from daemon.watch import Watch
 from state.record import Head
-from state.settings import Settings
+from state.settings import Control, Settings
 from state.snapshot import Snapshot
 from strategies.plugin import Strategy, load
 
@@ -59,10 +60,10 @@ class World(Protocol):
         handle: Handler,
         *,
         version: str,
-        max_connections: int,
-        frame_timeout: float,
+        control: Control,
+        door: Door | None = None,
     ) -> AbstractAsyncContextManager[None]:
-        """Answer clients while the block runs."""
+        """Answer clients while the block runs, and those who come over TCP by the door."""
 
     def page(
         self, address: str, handle: Handler, engine: Engine, store: Store, watch: Watch, zone: str
@@ -125,16 +126,18 @@ class Machine:
         handle: Handler,
         *,
         version: str,
-        max_connections: int,
-        frame_timeout: float,
+        control: Control,
+        door: Door | None = None,
     ) -> AbstractAsyncContextManager[None]:
-        """Answer clients on a Unix socket."""
+        """Answer clients on a Unix socket, and at the door."""
         return control_socket(
             path,
             handle,
             version=version,
-            max_connections=max_connections,
-            frame_timeout=frame_timeout,
+            max_connections=control.max_connections,
+            connections_each=control.connections_each,
+            door=door,
+            frame_timeout=control.frame_timeout,
         )
 
     def page(

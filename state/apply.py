@@ -21,6 +21,7 @@ from state.event import (
     Event,
     ExecutionCorrected,
     Halted,
+    LimitsChanged,
     OrderAccepted,
     OrderAdopted,
     OrderCancelled,
@@ -42,6 +43,7 @@ from state.event import (
     PositionAdjusted,
     Reconciled,
     ReconcileStarted,
+    RequestDenied,
     Restored,
     Resumed,
     ShutdownRequested,
@@ -51,6 +53,7 @@ from state.event import (
 )
 from state.instrument import EXACT, ONE, ZERO, Symbol, amount, money
 from state.ledger import Ledger, moved, post
+from state.limits_in_force import carried, limited, with_limits
 from state.order import Trigger
 from state.plan import PlanId, PlanState
 from state.progress import (
@@ -65,6 +68,7 @@ from state.progress import (
 )
 from state.quote import Mark
 from state.snapshot import Day, Halting, Snapshot
+from state.spending import spent, took
 
 EXECUTIONS_KEPT = timedelta(days=14)
 PLANS_KEPT = 50
@@ -89,7 +93,7 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
         case BarsClosed():
             return closed(now, event)
         case OrderSubmitted():
-            return submitted(now, event)
+            return spent(submitted(now, event), event)
         case OrderClaimed(order_id, broker_oid):
             after_claim = with_order(now, order_id, Trigger.CLAIM, broker_oid=broker_oid)
             return replace(after_claim, next_oid=max(now.next_oid, broker_oid + 1))
@@ -155,7 +159,11 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
             return replace(now, reconciled=False)
         case Reconciled(differences):
             return replace(now, reconciled=not differences, differences=differences)
-        case CommandReceived() | CommandRefused() | CommandSkipped() | OrderDenied():
+        case CommandReceived(rid=rid, op=op, principal=principal):
+            return took(now, rid, op, principal)
+        case LimitsChanged(names=names, limits=limits):
+            return limited(now, names, limits)
+        case RequestDenied() | CommandRefused() | CommandSkipped() | OrderDenied():
             return now
         case BarsMissed():
             return now
@@ -169,9 +177,12 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
 
 def started(now: Snapshot, start: Start) -> Snapshot:
     """A run begins: its settings hold, and nothing is sent before the books are compared."""
+    limits, tuned = carried(now, start.limits)
     return replace(
         now,
-        start=start,
+        start=with_limits(start, limits),
+        configured=start.limits,
+        tuned=tuned,
         instruments={i.symbol: i for i in start.instruments},
         reconciled=False,
     )
@@ -191,6 +202,7 @@ def closed(now: Snapshot, event: BarsClosed) -> Snapshot:
     if day is None or event.session > day.session:
         opening = now.closing if now.bars else event.equity
         day = Day(event.session, start_equity=opening, began=event.at)
+        now = replace(now, usage={})
     peak = max(now.high_water, event.equity)
     executions = now.executions
     if now.session != event.session:

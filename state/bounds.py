@@ -17,6 +17,7 @@ NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 CURRENCY: Final = re.compile(r"[A-Z]{3}")
 SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._^=-]{0,31}")
 ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/]+):(?P<port>[0-9]{1,5})")
+LOOPBACK: Final = re.compile(r"(127\.[0-9.]+|localhost|\[::1\]):[0-9]+")
 INSTRUMENT_KEYS: Final = ("currency", "lot", "tick")
 
 
@@ -136,6 +137,22 @@ OF_KEY: Final[Mapping[str, Callable[[Any], Complaint]]] = {
 }
 
 
+def tcp(settings: Settings) -> list[tuple[str, str, str]]:
+    """Return what a way in over TCP lacks."""
+    control = settings.control
+    if not control.tcp:
+        return []
+    hint = "scripts/certificates makes them; see docs/security.md"
+    lacking = [key for key in ("tls_cert", "tls_key") if not getattr(control, key)]
+    if not LOOPBACK.fullmatch(control.tcp) and not control.tls_ca:
+        lacking.append("tls_ca")
+    wrong = [(f"control.{key}", f"is empty, and {control.tcp} wants it", hint) for key in lacking]
+    if not control.roles_file:
+        what = "is empty, so nobody could come in over control.tcp"
+        wrong.append(("control.roles_file", what, "name a file with a token_file or certificate"))
+    return wrong
+
+
 def together(settings: Settings) -> list[tuple[str, str, str]]:
     """Return (key, what is wrong, what to do) of values that don't go together."""
     wrong = []
@@ -156,6 +173,7 @@ def together(settings: Settings) -> list[tuple[str, str, str]]:
                 'allow shorts, or prefer "long_only"',
             )
         )
+    wrong += tcp(settings)
     if settings.broker.conn and settings.broker.conn_file:
         wrong.append(
             (

@@ -15,14 +15,27 @@ from state.plan import PlanId
 from state.quote import Bar, Missed
 
 
+class Caps(msgspec.Struct, frozen=True):
+    """What one principal may do a day at most; None for no cap of its own."""
+
+    operations: int | None = None
+    notional: Decimal | None = None
+
+
 class Cause(msgspec.Struct, frozen=True):
-    """Who asked, and under which idempotency key: `digest` is of the arguments."""
+    """Who asked, and under which idempotency key: `digest` is of the arguments.
+
+    `uid` is None for who came over the network; `rule` is why it was allowed.
+    """
 
     rid: Rid
     key: str
     op: str
     principal: str
     digest: str
+    uid: int | None = None
+    rule: str = ""
+    caps: Caps = Caps()
 
 
 # What a client may ask. These cross the wire as they are.
@@ -119,6 +132,16 @@ class AcceptDifference(
     reason: str
 
 
+class ChangeLimits(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="limits_set", tag_field="op"
+):
+    """Set risk limits, each as "NAME=VALUE"; `accept_risk` names who answers for a wider one."""
+
+    changes: tuple[str, ...]
+    reason: str
+    accept_risk: str = ""
+
+
 class Shutdown(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="shutdown", tag_field="op"
 ):
@@ -137,6 +160,7 @@ ClientCommand = (
     | Resume
     | MoveCash
     | AcceptDifference
+    | ChangeLimits
     | Shutdown
 )
 
@@ -250,6 +274,17 @@ class RecordStart(msgspec.Struct, frozen=True):
     start: Start
 
 
+class RecordDenial(msgspec.Struct, frozen=True):
+    """Somebody asked for what is not theirs to ask; `times` counts what was told together."""
+
+    principal: str
+    uid: int | None
+    op: str
+    digest: str
+    rule: str
+    times: int = 1
+
+
 class HaltForDisk(msgspec.Struct, frozen=True):
     """The journal's disk is full (or has room again)."""
 
@@ -276,6 +311,7 @@ Report = (
     | RecordReconciliation
     | RecordStart
     | RecordBackup
+    | RecordDenial
     | HaltForDisk
 )
 

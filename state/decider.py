@@ -8,6 +8,7 @@ from state.command import (
     ApprovePlan,
     CancelOrders,
     Cause,
+    ChangeLimits,
     Claim,
     CloseBars,
     Command,
@@ -18,6 +19,7 @@ from state.command import (
     MoveCash,
     Rebalance,
     RecordBackup,
+    RecordDenial,
     RecordFill,
     RecordOpenOrder,
     RecordReconciliation,
@@ -42,15 +44,18 @@ from state.event import (
     OrderReleased,
     OrderSettled,
     OrderStopped,
+    RequestDenied,
     ShutdownRequested,
     Started,
 )
 from state.halting import halt, halt_for_disk, resume
+from state.limiting import change_limits
 from state.marking import close_bars
 from state.moment import Moment
 from state.planning import execute_plan, judge_plan, make_plan, rebalance
 from state.reconciling import accept_difference, move_cash, record_reconciliation
 from state.snapshot import Snapshot
+from state.spending import notional_over, operations_over
 from state.trading import cancel_orders, claim, submit_order, withhold
 from state.unfolding import Unavailable, Unfolding
 
@@ -76,12 +81,21 @@ def decide(now: Snapshot, command: Command, moment: Moment, cause: Cause | None 
     course = Unfolding(now, moment, cause)
     if cause is not None:
         course.note(
-            CommandReceived(
-                cause.rid, cause.key, cause.op, cause.principal, cause.digest, moment.at
+            received := CommandReceived(
+                *(cause.rid, cause.key, cause.op, cause.principal, cause.digest, moment.at),
+                *(cause.uid, cause.rule),
             )
         )
+        if no := operations_over(course.now, cause):
+            course.refuse(no)
+            return course
     if unavailable := unfold(course, command):
         return unavailable
+    if cause is not None and (no := notional_over(course.now, cause)):
+        course = Unfolding(now, moment, cause)  # all of it or none: what it would do is forgotten
+        course.note(received)
+        course.refuse(no)
+        return course
     finish(course)
     return course
 
@@ -125,6 +139,11 @@ def unfold(course: Unfolding, command: Command) -> Unavailable | None:
             accept_difference(course, command)
         case HaltForDisk():
             halt_for_disk(course, command)
+        case ChangeLimits():
+            change_limits(course, command)
+        case RecordDenial(principal, uid, op, digest, rule, times):
+            at = course.moment.at
+            course.note(RequestDenied(principal, uid, op, digest, rule, at, times))
         case RecordStart(start):
             course.note(Started(start, course.moment.at))
         case RecordBackup(file, seq, hash_, size):

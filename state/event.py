@@ -49,7 +49,10 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
 
 
 class CommandReceived(msgspec.Struct, frozen=True, tag="command_received"):
-    """A keyed command was taken; what it caused follows in the same transaction."""
+    """A keyed command was taken; what it caused follows in the same transaction.
+
+    `uid` is None for who came over the network; `rule` is why it was allowed.
+    """
 
     rid: Rid
     key: str
@@ -57,6 +60,20 @@ class CommandReceived(msgspec.Struct, frozen=True, tag="command_received"):
     principal: str
     digest: str
     at: datetime
+    uid: int | None = None
+    rule: str = ""
+
+
+class RequestDenied(msgspec.Struct, frozen=True, tag="request_denied"):
+    """Somebody asked for what is not theirs to ask; `times` counts what was told together."""
+
+    principal: str
+    uid: int | None
+    op: str
+    digest: str
+    rule: str
+    at: datetime
+    times: int = 1
 
 
 class CommandRefused(msgspec.Struct, frozen=True, tag="command_refused"):
@@ -362,6 +379,17 @@ class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
     at: datetime
 
 
+class LimitsChanged(msgspec.Struct, frozen=True, tag="limits_changed"):
+    """Limits were set by a person, as `changes` says; `limits` are those in force from here."""
+
+    changes: tuple[str, ...]
+    names: tuple[str, ...]
+    limits: Limits
+    reason: str
+    actor: str
+    at: datetime
+
+
 class ReconcileStarted(msgspec.Struct, frozen=True, tag="reconcile_started"):
     """The books are being compared; nothing is sent until they agree."""
 
@@ -411,6 +439,7 @@ class Restored(msgspec.Struct, frozen=True, tag="restored"):
 Event = (
     Started
     | CommandReceived
+    | RequestDenied
     | CommandRefused
     | CommandSkipped
     | CommandFinished
@@ -441,6 +470,7 @@ Event = (
     | PositionAdjusted
     | Halted
     | Resumed
+    | LimitsChanged
     | ReconcileStarted
     | Reconciled
     | ShutdownRequested

@@ -170,7 +170,10 @@ class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_key: str = ""
     tls_ca: str = ""
     roles_file: str = ""
+    unknown_uid: Literal["none", "viewer"] = "viewer"
     max_connections: Annotated[int, Meta(ge=1, le=100_000)] = 512
+    connections_each: Annotated[int, Meta(ge=1, le=100_000)] = 64
+    requests_per_second: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
     frame_timeout: Annotated[float, Meta(gt=0, le=600)] = 10.0
 
 

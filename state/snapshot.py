@@ -13,6 +13,7 @@ from state.ledger import Ledger
 from state.order import Order, OrderId, Rid
 from state.plan import Plan, PlanId
 from state.quote import Mark
+from state.settings import Limits
 
 
 class Halting(msgspec.Struct, frozen=True):
@@ -41,6 +42,20 @@ class Day(msgspec.Struct, frozen=True):
     began: datetime | None = None
 
 
+class Usage(msgspec.Struct, frozen=True):
+    """What a principal did this day: commands, and the notional of the orders they made."""
+
+    operations: int = 0
+    notional: Decimal = ZERO
+
+
+class Asker(msgspec.Struct, frozen=True):
+    """The last command taken, and who asked for it."""
+
+    rid: Rid = ""
+    principal: str = ""
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """Everything known after `seq` events.
 
@@ -51,6 +66,9 @@ class Snapshot(msgspec.Struct, frozen=True):
     the broker may not know yet can be told apart. `recent` are the submission times of the last
     minute. `closing` is the equity at the last close and `high_water` the greatest at any, both
     moved with deposits and withdrawals. `None` in `start` means nothing was ever started.
+    `start.limits` are those in force; `configured` are those the configuration asks for, `tuned`
+    the names of the ones somebody set since. `usage` is by principal, `asker` the last command and
+    who asked for it.
     """
 
     seq: int = 0
@@ -81,6 +99,10 @@ class Snapshot(msgspec.Struct, frozen=True):
     cash_moves: Mapping[str, Decimal] = {}
     reconciled: bool = False
     differences: tuple[Difference, ...] = ()
+    configured: Limits | None = None
+    tuned: tuple[str, ...] = ()
+    usage: Mapping[str, Usage] = {}
+    asker: Asker = Asker()
 
     def price(self, symbol: Symbol) -> Decimal | None:
         """Return the last price known, None when there never was one."""

@@ -22,7 +22,7 @@ from daemon.effects import Effects
 from daemon.engine import Engine
 from daemon.halt_file import HaltFile
 from daemon.handlers import Handlers
-from daemon.principal import Principal
+from daemon.principal import Caller
 from daemon.recovery import recover, tell_again
 from daemon.sender import Sender
 from daemon.store import open_inline
@@ -35,7 +35,7 @@ from state.quote import Bar, Close
 from tests.given import start
 
 XNYS = open_calendar("XNYS")
-ANN = Principal(1000, 1000, "ann")
+ANN = Caller("ann", 1000, "test")
 CONFIG = """
 [account]
 id = "TEST"

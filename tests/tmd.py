@@ -37,6 +37,9 @@ max_day_orders = 1000000
 max_day_turnover = 100.0
 max_day_loss = 1.0
 max_drawdown = 1.0
+[control]
+connections_each = 512
+requests_per_second = 1000000
 """
 
 

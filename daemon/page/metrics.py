@@ -9,11 +9,11 @@ from prometheus_client.registry import Collector
 
 from control.protocol import Reply
 from control.request import Request
-from daemon.identity import op_of
-from daemon.principal import Principal
+from daemon.principal import Peer
 from daemon.seams import Clock
 from daemon.server import Handler
 from daemon.watch import Verdict
+from state.authority import op_of
 from state.status import StatusAnswer
 
 SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
@@ -37,7 +37,7 @@ class Metrics:
     def around(self, handle: Handler, clock: Clock) -> Handler:
         """Return a handler that counts and times what it passes on."""
 
-        async def handled(request: Request, principal: Principal) -> Reply:
+        async def handled(request: Request, principal: Peer) -> Reply:
             began, op = clock.mono(), op_of(request.ask)
             reply = await handle(request, principal)
             self.requests.labels(op, str(int(reply.exit))).inc()

@@ -162,6 +162,10 @@ RECORD = {
     "reason": "drill",
     "bars": [1, 2],
 }
+LIMITS = [
+    {"name": "max_gross", "value": 0.8, "configured": 1.0, "changed": True},
+    {"name": "restricted", "value": [], "configured": [], "changed": False},
+]
 HALTS = {"halts": [plain(HALT)], "asked_back": ["RID.0"]}
 WITH_ORDERS = plain(PLAN) | {"orders": [plain(ORDER)], "denied": [plain(DENIED)]}
 
@@ -200,6 +204,8 @@ REPLIES = {  # by the name on the wire
     "events": done("events", {"events": [RECORD], "head": {"seq": 7, "hash": "ab"}}),
     "verify": done("verify", plain(Verified(True, 7, b"", None, "7 records, unbroken"))),
     "config_show": done("config show", plain(shown(decode("", "nothing", {})))),
+    "limits": done("limits", {"limits": LIMITS}),
+    "limits_set": done("limits_set", {"limits": LIMITS}, key="k", command_id="RID"),
     "wait": done("halt", HALTS, key="k", command_id="RID", replayed=True),
     "shutdown": done("shutdown", {}, key="k", command_id="RID"),
 }

@@ -74,6 +74,12 @@ ASKED = [  # what is typed, what is asked for it, and a word of what a person is
     ("cash dividend 7", commands.MoveCash("dividend", D(7)), "cash"),
     ("reconcile", protocol.Reconcile(), "12.5"),
     (
+        "limits set max_gross=0.8 --reason earnings",
+        commands.ChangeLimits(("max_gross=0.8",), "earnings"),
+        "0.8       1.0",
+    ),
+    ("limits show", protocol.ShowLimits(), "max_gross"),
+    (
         "reconcile accept --as dividend --reason paid",
         commands.AcceptDifference("dividend", "paid"),
         "12.50",

@@ -67,6 +67,15 @@ def test_the_version(capsys):
     assert capsys.readouterr().out.startswith("tmd ")
 
 
+class Again:
+    """Counts how often roles and certificates were read again."""
+
+    times = 0
+
+    def __call__(self) -> None:
+        self.times += 1
+
+
 class TestReload:
     def configuration(self, tmp_path, text):
         file = tmp_path / "c.toml"
@@ -84,8 +93,9 @@ class TestReload:
         before = configured(arguments, os.environ)
         self.configuration(tmp_path, '[telemetry]\nlog_level = "debug"\n[risk]\nmax_gross = 0.5\n')
         with caplog.at_level(logging.INFO):
-            reload(arguments, before)
+            reload(arguments, before, again := Again())
             assert logging.getLogger().level == logging.DEBUG
+            assert again.times == 1
         (record,) = [r for r in caplog.records if r.message == "reloaded"]
         assert record.need_a_restart == ["risk.max_gross"]
 
@@ -93,5 +103,5 @@ class TestReload:
         arguments = self.configuration(tmp_path, "")
         before = configured(arguments, os.environ)
         self.configuration(tmp_path, "[risk]\nnonsense = 1\n")
-        reload(arguments, before)
+        reload(arguments, before, Again())
         assert "reload_refused" in caplog.text

@@ -83,6 +83,14 @@ WALK = [  # in the order of a day; {plan} and {order} are from the answers befor
     pytest.param("reconcile", Exit.DONE, id="reconcile"),
     pytest.param("reconcile accept --as deposit --reason x", Exit.NOTHING, id="nothing to accept"),
     pytest.param("audit --fail-on warn", Exit.DONE, id="an audit"),
+    pytest.param("limits show", Exit.DONE, id="limits"),
+    pytest.param("limits set max_gross=0.9 --reason earnings", Exit.DONE, id="a tighter limit"),
+    pytest.param("limits set max_gross=0.9 --reason again", Exit.NOTHING, id="so already"),
+    pytest.param("limits set max_gross=1.0 --reason over", Exit.REFUSED, id="a wider limit"),
+    pytest.param(
+        "limits set max_gross=1.0 --reason over --accept-risk ann", Exit.DONE, id="accepted"
+    ),
+    pytest.param("limits set max_gros=1.0 --reason over", Exit.REFUSED, id="no such limit"),
     pytest.param("halt --reason drill", Exit.DONE, id="halt"),
     pytest.param("rebalance", Exit.REFUSED, id="a rebalance while halted"),
     pytest.param("audit --fail-on warn", Exit.FINDINGS, id="an audit that finds a halt"),

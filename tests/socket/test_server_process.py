@@ -33,7 +33,6 @@ from tests.tmd import CONFIGURATION, Tmd
 FRAME_TIMEOUT = 3.0
 MOST = 500
 CONTROL = f"""\
-[control]
 max_connections = {MOST}
 frame_timeout = {FRAME_TIMEOUT}
 """

@@ -15,7 +15,6 @@ from state.event import (
     CancelRequested,
     CashMoved,
     CommandFinished,
-    CommandReceived,
     CommandRefused,
     CommandSkipped,
     Difference,
@@ -37,6 +36,7 @@ from state.event import (
     PositionAdjusted,
     Reconciled,
     ReconcileStarted,
+    RequestDenied,
     Resumed,
     ShutdownRequested,
     Started,
@@ -89,7 +89,7 @@ def test_every_event_takes_its_place_in_the_journal():
 @pytest.mark.parametrize(
     "event",
     [
-        CommandReceived("R", "key", "order", "ann", "d", CLOSE),
+        RequestDenied("bob", 1001, "shutdown", "d", "shutdown: viewer", CLOSE),
         CommandRefused("R", Denial(Code.NO_PRICE, "KO"), CLOSE),
         CommandSkipped("R", "AT_TARGET", "nothing to do", CLOSE),
         OrderDenied("R.0", "R", "KO", D(1), Denial(Code.NO_PRICE, "KO"), CLOSE),
