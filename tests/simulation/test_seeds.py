@@ -1,0 +1,43 @@
+"""Many worlds, and nothing that was promised is broken in any of them."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def simulated(*arguments):
+    """Run the simulation as anybody would; its summary, once it ended well."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.simulation", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.mark.timeout(900)
+def test_a_thousand_seeds_and_as_many_more_as_there_is_time_for():
+    said = simulated("--least", 1000, "--seconds", 120, "--workers", 2)
+
+    assert int(said.split()[0]) >= 1000
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(4 * 3600)
+def test_seeds_that_nobody_has_run_before():
+    start = datetime.now(UTC).toordinal() * 1_000_000
+    simulated("--seeds", 20_000, "--start", start, "--workers", 2)
+
+
+@pytest.mark.parametrize("seed", [pytest.param(19, id="19: placed twice, late, and full by then")])
+def test_a_seed_that_once_found_something(seed):
+    simulated("--seeds", 1, "--start", seed)
