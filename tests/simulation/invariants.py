@@ -117,8 +117,8 @@ class Witness:
         if order.order_id in self.never_placed:
             self.wrong(f"I9 {order.order_id} arrives after it was told not placed")
         account = self.account()
-        if account is None or self.at_venue(order.order_id) is not None:
-            return  # again
+        if account is None or order.broker_oid < account.next_oid:
+            return  # its id was seen before, or a later one was: the venue refuses it
         limits = self.settings.risk
         equity = (INITIAL + self.paid_in) * self.most
         gross = D(0)

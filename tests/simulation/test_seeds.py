@@ -36,8 +36,3 @@ def test_a_thousand_seeds_and_as_many_more_as_there_is_time_for():
 def test_seeds_that_nobody_has_run_before():
     start = datetime.now(UTC).toordinal() * 1_000_000
     simulated("--seeds", 20_000, "--start", start, "--workers", 2)
-
-
-@pytest.mark.parametrize("seed", [pytest.param(19, id="19: placed twice, late, and full by then")])
-def test_a_seed_that_once_found_something(seed):
-    simulated("--seeds", 1, "--start", seed)
