@@ -37,6 +37,7 @@ class Link:
         self._engine, self._broker, self._sender = engine, broker, sender
         self._clock, self._settle, self._opened = clock, settle, opened
         self._owing: frozenset[OrderId] = frozenset()
+        self._connection = 0  # of the last recovery
         self.tried = asyncio.Event()  # set once the broker was asked, whatever it said
 
     async def run(self) -> None:
@@ -59,18 +60,25 @@ class Link:
         """Recover, and open the gate; raises BrokerUnavailable."""
         if not self._broker.connected:
             raise BrokerUnavailable(f"the {self._broker.kind} broker is not connected")
+        self._connection = self._broker.connection
         floor = await recover(self._engine, self._broker, self._clock, self._settle)
+        if not self._connected():
+            raise BrokerUnavailable(f"the {self._broker.kind} broker's connection broke meanwhile")
         self._remember()
         self._sender.open(floor)
         await self._opened()
 
+    def _connected(self) -> bool:
+        """Return whether the connection of the last recovery is still up."""
+        return self._broker.connected and self._broker.connection == self._connection
+
     async def _hold(self) -> None:
         """Compare the books every minute, and return when the connection is gone."""
         rounds = 0
-        while self._broker.connected:
+        while self._connected():
             await self._clock.sleep(ROUND)
             rounds += 1
-            if rounds % COMPARE == 0 and self._broker.connected:
+            if rounds % COMPARE == 0 and self._connected():
                 await self._compare()
 
     async def _compare(self) -> None:

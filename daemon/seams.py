@@ -149,6 +149,10 @@ class Broker(Protocol):
         broker answers again. The daemon then recovers before it sends anything.
         """
 
+    @property
+    def connection(self) -> int:
+        """Return the number of the connection; a new one tells of a break that nobody saw."""
+
     def place(self, order: Order) -> None:
         """Send an order under its `broker_oid` and return at once; returning proves nothing."""
 

@@ -21,10 +21,11 @@ class Sender:
         self._idle = asyncio.Event()
         self._idle.set()
         self._floor: int | None = None  # the gate is closed until recovery says where ids begin
+        self._connection = 0  # the one that the books were compared over
 
     def open(self, floor: int) -> None:
         """Open the gate; broker order ids below `floor` were used by somebody."""
-        self._floor = floor
+        self._floor, self._connection = floor, self._broker.connection
         self.wake()
 
     def close(self) -> None:
@@ -50,9 +51,13 @@ class Sender:
             if not self._wake.is_set():
                 self._idle.set()
 
+    def _connected(self) -> bool:
+        """Return whether the connection is up that the books were compared over."""
+        return self._broker.connected and self._broker.connection == self._connection
+
     def _pending(self) -> tuple[Order, ...]:
         now = self._engine.snapshot
-        if not now.reconciled or not self._broker.connected:
+        if not now.reconciled or not self._connected():
             return ()
         return tuple(o for o in now.orders.values() if o.status is Status.PENDING)
 
@@ -79,7 +84,7 @@ class Sender:
             return Withhold(order_id, "halted", halting.reason)
         if order.source != "flatten" and self._stopped():
             return Withhold(order_id, "halted", "halted by the halt file")
-        if self._floor is None or not self._broker.connected:
+        if self._floor is None or not self._connected():
             why = "the broker's connection closed"
             return RecordStatus(order_id, ReportKind.NOT_SEEN, reason=why)
         if order.symbol not in now.marks:

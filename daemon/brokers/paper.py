@@ -104,6 +104,11 @@ class PaperBroker:
         """Return whether an order sent now would reach the book."""
         return not self._file.failure
 
+    @property
+    def connection(self) -> int:
+        """Return that it is always the same one: what fails stays so until a restart."""
+        return 1
+
     def place(self, order: Order) -> None:
         """Send an order; a used id or reference comes back refused, never as a second order."""
         if order.broker_oid is None:

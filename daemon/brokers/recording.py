@@ -56,6 +56,7 @@ class RecordingBroker:
         self.closes: list[Close] = []
         self.answer = BrokerBook((), (), {}, ZERO)
         self._connected = True
+        self._connection = 1
         self._next_oid = 1
 
     @property
@@ -65,7 +66,13 @@ class RecordingBroker:
 
     @connected.setter
     def connected(self, value: bool) -> None:
+        self._connection += value and not self._connected
         self._connected = value
+
+    @property
+    def connection(self) -> int:
+        """Return how often it was connected."""
+        return self._connection
 
     @property
     def effects(self) -> Sequence[Call]:

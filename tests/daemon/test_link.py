@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from control import protocol as ask
+from daemon.brokers.recording import BookRead
 from daemon.link import COMPARE, Link
 from daemon.recovery import check
 from daemon.seams import BrokerBook, BrokerOrder
@@ -82,6 +83,21 @@ async def test_the_gate_closes_when_the_connection_goes_and_opens_when_it_is_bac
         assert (await one.say(BUY, key="b")).ok
         await one.quiet()
         assert len(one.broker.placed) == 1
+
+
+async def test_nothing_is_sent_over_a_connection_that_came_back_unseen(tmp_path):
+    async with linked(tmp_path) as one:
+        await one.close(50, 100)
+        looks = len(one.broker.calls)
+        one.broker.connected = False
+        one.broker.connected = True
+        await one.say(BUY, key="b")
+        await one.quiet()
+        assert not one.broker.placed
+
+        await until(one, lambda: one.broker.placed)
+        assert len(one.broker.placed) == 1
+        assert isinstance(one.broker.calls[looks], BookRead)
 
 
 async def test_nothing_is_sent_between_the_loss_and_the_gates_closing(tmp_path):
