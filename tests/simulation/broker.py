@@ -14,7 +14,6 @@ from tests.simulation.loop import Process
 
 LATE = 2.0  # seconds that a byte written may take, at most
 SETTLE = 3.0  # what the daemon takes that to be
-RECONNECTS = False  # whether the daemon compares the books after its line came back
 GIVEN_UP = 4.0  # seconds until an answer that doesn't come is one
 
 
@@ -116,6 +115,7 @@ class RemoteBroker:
         self.exchange, self._process, self._tell = world.exchange, process, listener
         self.account = "SIM"
         self._up = False
+        self.connection = 0
         self.compared = False  # since the line came up
         self.exchange.line = self
         self._connect()
@@ -127,8 +127,6 @@ class RemoteBroker:
     def drop(self):
         """The line goes dead; what was written may still arrive."""
         if self._up:
-            if not RECONNECTS:
-                self.world.kill_daemon("line dropped")
             self._up = self.compared = False
             self.loop.call_later(
                 self.chance.between(0.2, 2.0), self._connect, context=self._process.context
@@ -139,6 +137,7 @@ class RemoteBroker:
             return
         if self.exchange.up.is_set():
             self._up = True
+            self.connection += 1
         else:
             self.loop.call_later(0.3, self._connect, context=self._process.context)
 
@@ -275,7 +274,7 @@ class EmbeddedBroker:
 
     def __init__(self, world, process, paper):
         self.world, self._process, self.paper = world, process, paper
-        self.kind, self.account = paper.kind, paper.account
+        self.kind, self.account, self.connection = paper.kind, paper.account, paper.connection
         self.compared = False
 
     @property
