@@ -43,6 +43,7 @@ slippage_bps = 0.0
 partial_fill_rate = {partial}
 latency = {latency}
 [strategy]
+name = "inverse_volatility"
 window = 4
 [risk]
 max_position_weight = 0.4

@@ -3,10 +3,10 @@
 import asyncio
 from asyncio import StreamReader, StreamReaderProtocol, StreamWriter
 
-from daemon.principal import Principal
+from daemon.principal import Principal, own_uid
 from tests.simulation.loop import CURRENT
 
-ANN = Principal(1000, 1000, "ann")
+ANN = Principal(own_uid(), 1000, "ann")
 
 
 class Transport(asyncio.Transport):

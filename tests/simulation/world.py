@@ -103,10 +103,16 @@ class Host:
         world.venue = paper
         return broker.EmbeddedBroker(world, self.process, paper)
 
+    def pool(self, name):
+        raise AssertionError(f"nothing here needs the pool {name}")
+
+    def page(self, address, handle, *_):
+        return nullcontext(handle)
+
     @asynccontextmanager
-    async def serve(self, path, handle, *, version, max_connections, frame_timeout):
+    async def serve(self, path, handle, *, version, control, door=None):
         service = Service(
-            handle, version, max_connections, frame_timeout, 600.0, lambda writer: ANN
+            handle, version, control.max_connections, control.frame_timeout, 600.0, lambda _: ANN
         )
         service.watch()
         self.world.network.listen(service.accept, self.process)
