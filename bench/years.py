@@ -1,7 +1,7 @@
 """Years: five with a broker that resets every day, and a start after a million events.
 
-`python -m bench.years` (`five` or `million` for one of the two). The daemon is the shipped one, over
-bundled prices, rebalancing every day with no band, so that it trades far more than anybody would.
+`python -m bench.years` (`five` or `million` for one of the two). The daemon is the shipped one, on
+bundled prices, rebalancing every day with no band: it trades far more than anybody would.
 
 five     `Life` on a clock that runs 1,200 times as fast: a market day takes a minute of its time.
          Each day the broker is away for ten seconds. Memory is read at the end of every year.
@@ -286,7 +286,8 @@ def million() -> bool:
             f"{size / EVENTS * MIB:.0f} bytes an event"
         )
     print(
-        f"  ready after {with_snapshot:.2f} s (promised: {READY:g}); {without:.1f} s without snapshot"
+        f"  ready after {with_snapshot:.2f} s (promised: {READY:g}); "
+        f"{without:.1f} s without its saved snapshots"
     )
     print(f"  backup of {copy:.0f} MB, copied and checked in {took:.1f} s while a client wrote:")
     print(f"  its commands' p99 {p99(during):.0f} ms during it, {p99(alone):.0f} ms before")

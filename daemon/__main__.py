@@ -21,8 +21,11 @@ from control.address import (
     state_directory,
 )
 from control.version import VERSION
+from daemon.clock import SystemClock
 from daemon.logs import start_logging
+from daemon.watchdog import watched
 from state.configuration import DEMO, Effective, decode, shown
+from state.duration import seconds
 from state.given import ConfigurationInvalid, Problem
 
 if TYPE_CHECKING:
@@ -182,7 +185,8 @@ async def lived(life: "Life", reload: Callable[[], object] = bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
-    await life.run(stop)
+    async with watched(SystemClock(), seconds(life.settings.telemetry.stall)):
+        await life.run(stop)
 
 
 if __name__ == "__main__":

@@ -134,6 +134,7 @@ OF_KEY: Final[Mapping[str, Callable[[Any], Complaint]]] = {
     "control.socket": socket,
     "control.tcp": listening,
     "telemetry.http": listening,
+    "telemetry.stall": time,
 }
 
 

@@ -182,6 +182,7 @@ class Telemetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     http: str = "127.0.0.1:9464"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    stall: str = "60s"  # how long the event loop may stand still before the process ends
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

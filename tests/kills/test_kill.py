@@ -21,9 +21,9 @@ AT_LEAST = 0.6  # of the kills have to come between receipt and reply of some co
 
 
 @asynccontextmanager
-async def writing(tmd, tally):
+async def writing(tmd, tally, seed):
     """Eight writers at work while the block runs; after it all they asked is acknowledged."""
-    writers = [Writer(n, SEED, tmd.socket, tally) for n in range(WRITERS)]
+    writers = [Writer(n, seed, tmd.socket, tally) for n in range(WRITERS)]
     async with asyncio.TaskGroup() as tasks:
         for writer in writers:
             tasks.create_task(writer.run())
@@ -49,15 +49,15 @@ async def answering(tally):
         await tally.first.wait()
 
 
-async def killed(tmd, lives, kills, *, early, late=0.15):
+async def killed(tmd, lives, kills, *, early, late=0.15, seed=SEED):
     """Kill `kills` lives at random moments under load, and hold the last one to all promises.
 
     early  how long after its start a life may be killed while it starts, seconds
     late   how long after it first acknowledged something one may be killed otherwise
     """
-    chance, tally, began = Random(SEED), Tally(), time.monotonic()
+    chance, tally, began = Random(seed), Tally(), time.monotonic()
     async with lives:
-        async with writing(tmd, tally):
+        async with writing(tmd, tally, seed):
             for _ in range(kills):
                 tally.begin()
                 await lives.begin()
@@ -89,16 +89,17 @@ async def killed(tmd, lives, kills, *, early, late=0.15):
     assert trades > kills, tally.outcomes  # the load is one that trades
 
 
-@pytest.mark.parametrize(
-    "kills",
-    [
-        pytest.param(50),
-        pytest.param(1000, marks=[pytest.mark.nightly, pytest.mark.timeout(1800)]),
-    ],
-)
-async def test_no_kill_loses_what_was_acknowledged_or_doubles_an_order(tmp_path, kills):
+NIGHT = [pytest.mark.nightly, pytest.mark.timeout(1800)]
+RUNS = [  # kills, seed: a thousand at night
+    pytest.param(50, SEED),
+    *(pytest.param(200, SEED + n, marks=NIGHT) for n in range(1, 6)),
+]
+
+
+@pytest.mark.parametrize(("kills", "seed"), RUNS)
+async def test_no_kill_loses_what_was_acknowledged_or_doubles_an_order(tmp_path, kills, seed):
     with Tmd(tmp_path / "d") as tmd:
-        await killed(tmd, Forked(tmd), kills, early=0.3)
+        await killed(tmd, Forked(tmd), kills, early=0.3, seed=seed)
 
 
 async def test_nor_does_any_kill_of_the_installed_program(tmp_path):
