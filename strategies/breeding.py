@@ -80,17 +80,17 @@ def uniforms(seed: int, generation: int, rows: int, columns: int) -> NDArray[np.
 def founders(space: Space, rows: int, seed: int, ancestors: Genes) -> Genes:
     """Return (rows, G) the first generation: `ancestors` (A, G), some near them, others anywhere.
 
-    A tenth are mutants of the first ancestor, the champion; genes that are not bred are its own.
+    A third are mutants of the first ancestor, the champion; genes that are not bred are its own.
     """
     chance = uniforms(seed, 0, rows, 3 * len(space.low))
     width = len(space.low)
     genes = space.low + chance[:, :width] * (space.high - space.low)
-    near = range(len(ancestors), min(rows, len(ancestors) + rows // 10))
+    near = range(len(ancestors), min(rows, len(ancestors) + rows // 3))
     genes[near] = mutated(
         np.repeat(ancestors[:1], len(near), axis=0),
         chance[near, width:],
         space=space,
-        eta=20.0,
+        eta=5.0,
         share=0.3,
     )
     kept = min(len(ancestors), rows)

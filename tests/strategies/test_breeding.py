@@ -54,7 +54,7 @@ def test_the_first_generation_begins_with_the_ancestors():
     genes = founders(SPACE, 40, 1, ancestors)
 
     assert np.array_equal(genes[:2], ancestors)
-    assert np.abs(genes[2:6] - ancestors[0]).mean() < np.abs(genes[6:] - ancestors[0]).mean()
+    assert np.abs(genes[2:15] - ancestors[0]).mean() < np.abs(genes[15:] - ancestors[0]).mean()
     assert founders(SPACE, 1, 1, ancestors).tolist() == [[0.25, 0.5, 5.0]]
 
 

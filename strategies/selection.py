@@ -1,0 +1,191 @@
+"""The overfit gate: whether what was bred is better than luck, and than what trades already.
+
+Every test has a value and a bound, and all must pass. What a run looked at while it bred is only
+believed after it was deflated by all that was ever tried; what it never looked at (the holdout) is
+touched once, and each earlier touch of the same bars makes the next look count for less.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from strategies.bootstrap import compared
+from strategies.cscv import overfitting
+from strategies.deflated import (
+    Moments,
+    annualised,
+    expected_maximum,
+    independent_trials,
+    mean_correlation,
+    moments,
+    probabilistic_sharpe,
+)
+from strategies.fitness import drawdown, sharpe
+from strategies.splits import Segments
+
+Array = NDArray[np.float64]
+
+CONFIDENCE: Final = 0.95  # of a deflated Sharpe ratio above what luck would have given
+LEVEL: Final = 0.05  # of the comparison out of sample, shared out over all touches of the holdout
+MOST_OVERFIT: Final = 0.5  # probability of backtest overfitting: as bad as choosing blindly
+FEWEST_TRADES: Final = 100.0
+BLOCKS: Final = 10
+
+
+class Test(msgspec.Struct, frozen=True):
+    """One test: its value must be at least `bound`, or at most, as `sense` says."""
+
+    name: str
+    value: float
+    sense: str  # ">=" or "<="
+    bound: float
+    meaning: str
+
+    @property
+    def passed(self) -> bool:
+        """Return whether the value is within its bound; what isn't a number is not."""
+        return self.value >= self.bound if self.sense == ">=" else self.value <= self.bound
+
+    def __str__(self) -> str:
+        """Return it as people read it."""
+        word = "passed" if self.passed else "failed"
+        return f"{word}: {self.name} = {self.value:.4g}, bound {self.sense} {self.bound:.4g}"
+
+
+class Exhibit(msgspec.Struct, frozen=True):
+    """What a candidate is judged by. Returns are (T,) per bar over the whole history, after costs.
+
+    `sample` are (S, M) returns over bred bars of genomes from all of the run, the first as well as
+    the last: what overfitting and the trials' correlation are measured on.
+    """
+
+    returns: Array
+    trades: float
+    capacity: float  # equity up to which no order outgrows what one order may be, money
+    equity: float  # of the account, money
+    others: Mapping[str, Array]  # baselines, and "champion" where there is one
+    sample: Array
+    trials: int  # evaluations over all runs on this universe, this one included
+    touches: int  # of the holdout's bars, this one included
+    per_year: float
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Whether a candidate may be promoted, and each test behind it."""
+
+    promotable: bool
+    tests: tuple[Test, ...]
+    deflated_sharpe: float
+    pbo: float
+    trials: int
+    reference: str  # the strongest of the others in sample: what has to be beaten
+    out_of_sample: Mapping[str, float]
+    reasons: tuple[str, ...]  # the tests that failed
+
+
+def judged(exhibit: Exhibit, parts: Segments, chance: np.random.Generator) -> Verdict:
+    """Return the verdict on a candidate. Touches the holdout: journal that before."""
+    known = slice(parts.train[0], parts.validate[1])  # what it was bred on and chosen by
+    fresh = np.r_[slice(*parts.validate), slice(*parts.test)]
+    holdout = slice(*parts.test)
+    year = exhibit.per_year
+    in_sample = {name: moments(each[known]).sharpe for name, each in exhibit.others.items()}
+    reference = (
+        "champion" if "champion" in in_sample else max(in_sample, key=lambda name: in_sample[name])
+    )
+    mine = moments(exhibit.returns[known])
+    effective = independent_trials(exhibit.trials, mean_correlation(exhibit.sample))
+    luck = expected_maximum(effective, 1.0 / max(mine.observations - 1, 1))
+    beaten = max(0.0, in_sample[reference])
+    deflated = probabilistic_sharpe(mine, beaten + luck)
+    pbo = overfitting(exhibit.sample, BLOCKS)
+    against = {
+        name: compared(exhibit.returns[fresh], each[fresh], chance, per_year=year)
+        for name, each in exhibit.others.items()
+    }
+    last = sharpe(exhibit.returns[holdout, None], year)[0]
+    last -= max(0.0, sharpe(exhibit.others[reference][holdout, None], year)[0])
+    tests = [
+        Test("trades", exhibit.trades, ">=", FEWEST_TRADES, "orders that filled, whole history"),
+        Test(
+            "capacity",
+            exhibit.capacity,
+            ">=",
+            exhibit.equity,
+            "equity up to which its average order is within risk.max_order_notional",
+        ),
+        Test(
+            "deflated Sharpe ratio",
+            deflated,
+            ">=",
+            CONFIDENCE,
+            f"probability that it beats {reference} and the luck of {exhibit.trials} trials "
+            f"({effective:.0f} independent): a Sharpe ratio of "
+            f"{annualised(beaten + luck, year):.2f} a year (Bailey & López de Prado 2014)",
+        ),
+        Test(
+            "probability of backtest overfitting",
+            pbo.probability,
+            "<=",
+            MOST_OVERFIT,
+            "how often the best of the past is below the middle afterwards (Bailey et al. 2017)",
+        ),
+        Test(
+            f"better than {reference} out of sample",
+            against[reference].p_value,
+            "<=",
+            LEVEL / max(exhibit.touches, 1),
+            f"p-value of the difference of Sharpe ratios, {against[reference].difference:+.2f} a "
+            f"year, by block bootstrap; touch {exhibit.touches} of this holdout",
+        ),
+        *(
+            Test(
+                f"no worse than {name} out of sample",
+                each.difference,
+                ">=",
+                0.0,
+                f"difference of Sharpe ratios a year; 90 % within {each.low:+.2f} to "
+                f"{each.high:+.2f}",
+            )
+            for name, each in against.items()
+            if name != reference
+        ),
+        Test(
+            "holdout",
+            float(last),
+            ">=",
+            0.0,
+            f"Sharpe ratio a year in the holdout alone, less that of cash or {reference}",
+        ),
+    ]
+    return Verdict(
+        promotable=all(test.passed for test in tests),
+        tests=tuple(tests),
+        deflated_sharpe=deflated,
+        pbo=pbo.probability,
+        trials=exhibit.trials,
+        reference=reference,
+        out_of_sample=summary(exhibit, fresh, holdout, mine),
+        reasons=tuple(str(test) for test in tests if not test.passed),
+    )
+
+
+def summary(
+    exhibit: Exhibit, fresh: NDArray[np.int64], holdout: slice, known: Moments
+) -> dict[str, float]:
+    """Return figures of the candidate in and out of sample, and of the others beside it."""
+    year = exhibit.per_year
+    columns = exhibit.returns[:, None]
+    figures = {
+        "sharpe_in_sample": annualised(known.sharpe, year),
+        "sharpe": float(sharpe(columns[fresh], year)[0]),
+        "sharpe_holdout": float(sharpe(columns[holdout], year)[0]),
+        "max_drawdown": float(drawdown(columns[fresh])[0]),
+        "bars": float(len(fresh)),
+    }
+    for name, each in exhibit.others.items():
+        figures[f"sharpe_{name}"] = float(sharpe(each[fresh, None], year)[0])
+    return figures
