@@ -40,6 +40,8 @@ class Effects:
                 case CancelRequested(order_id):
                     if order := now.orders.get(order_id):
                         self._broker.cancel(order)
+                case CashMoved(kind="pending", amount=amount):
+                    log.warning("cash_pending", extra={"amount": f"{amount:+f}"})
                 case CashMoved(amount=amount, ref=ref) if ref:
                     self._broker.move_cash(ref, amount)
                 case Halted(scope="account", reason=reason, code=code, actor=actor, at=at) if (

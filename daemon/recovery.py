@@ -149,7 +149,7 @@ async def compare(
     settle: float = 0.0,
     owing: Sequence[OrderId] = (),
 ) -> tuple[Difference, ...]:
-    """Compare positions and cash, journal the outcome, and return the differences.
+    """Compare positions and cash, journal the outcome, and return what is left unexplained.
 
     Holdings that run ahead of the executions they come from are given `settle` seconds, some times.
     """
@@ -162,7 +162,7 @@ async def compare(
     settled = tuple(order.order_id for order in engine.snapshot.orders.values()
                     if order.owed and order.order_id in owing)  # fmt: skip
     await engine.tell(RecordReconciliation(found, broker_cash=cash, settled=settled))
-    return found
+    return engine.snapshot.differences
 
 
 def under_way(now: Snapshot, found: Sequence[Difference]) -> bool:

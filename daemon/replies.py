@@ -116,10 +116,15 @@ def data(now: Snapshot, cause: Cause, events: Sequence[Event]) -> Any:
         ]
     if cause.op == "limits_set":
         answer["limits"] = builtin(tuple(limits_in_force.shown(now)))
-    if cause.op in {"cash", "reconcile_accept"}:
+    if cause.op in {"cash", "reconcile_accept", "reconcile_expect"}:
         moved = [e for e in events if isinstance(e, CashMoved)]
         answer["moved"] = [builtin({"kind": e.kind, "amount": plain(e.amount)}) for e in moved]
         answer["cash"] = builtin(plain(now.ledger.cash))
+    if cause.op == "reconcile_expect":
+        answer["expected"] = [
+            builtin({"kind": e.kind, "amount": plain(e.amount), "symbol": e.symbol})
+            for e in now.expected
+        ]
     for event in events:
         if isinstance(event, BackedUp):
             answer |= {"file": event.file, "bytes": event.bytes}

@@ -13,7 +13,7 @@ from daemon.calendar import Calendar
 from daemon.engine import Engine
 from daemon.halt_file import HaltFile
 from daemon.mind import Mind
-from daemon.recovery import TRIES, look, look_for_differences
+from daemon.recovery import TRIES, compare, look
 from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Store, Streaming
 from state.command import Cause, Halt, HaltForDisk
 from state.evidence import AuditFacts, JournalChecked
@@ -97,7 +97,7 @@ class Watch:
         differences = orders = None
         unavailable = ""
         try:
-            differences, _ = await look_for_differences(self._engine, self._broker)
+            differences = await compare(self._engine, self._broker)
             orders = await self._open_at_broker()
         except BrokerUnavailable as e:
             unavailable = str(e)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from decimal import Decimal
 from functools import reduce
 from typing import assert_never
 
 from msgspec.structs import replace
 
+from state.adjusting import adjusted, cash_moved, divided
 from state.event import (
     BackedUp,
     BarsClosed,
@@ -18,8 +18,10 @@ from state.event import (
     CommandReceived,
     CommandRefused,
     CommandSkipped,
+    DifferenceExpected,
     Event,
     ExecutionCorrected,
+    ExpectationMet,
     Halted,
     LimitsChanged,
     OrderAccepted,
@@ -47,12 +49,12 @@ from state.event import (
     Restored,
     Resumed,
     ShutdownRequested,
+    SplitBooked,
     Start,
     Started,
     TurnoverExempted,
 )
-from state.instrument import EXACT, ONE, ZERO, Symbol, amount, money
-from state.ledger import Ledger, moved, post
+from state.instrument import ZERO
 from state.limits_in_force import carried, limited, with_limits
 from state.order import Trigger
 from state.plan import PlanId, PlanState
@@ -72,7 +74,7 @@ from state.spending import spent, took
 
 EXECUTIONS_KEPT = timedelta(days=14)
 PLANS_KEPT = 50
-CASH_MOVES_KEPT = 256  # more than are committed while a broker is asked for its book
+EXPECTED_KEPT = 50
 
 
 def apply(now: Snapshot, event: Event) -> Snapshot:
@@ -138,6 +140,12 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
             return finished(now, rid)
         case CashMoved():
             return cash_moved(now, event)
+        case SplitBooked():
+            return divided(now, event)
+        case DifferenceExpected(expected):
+            return replace(now, expected=(*now.expected[-(EXPECTED_KEPT - 1) :], expected))
+        case ExpectationMet(rid):
+            return replace(now, expected=tuple(e for e in now.expected if e.rid != rid))
         case PositionAdjusted(symbol, quantity, price):
             return replace(now, ledger=adjusted(now.ledger, symbol, quantity, price))
         case PlanMade(plan):
@@ -196,7 +204,10 @@ def closed(now: Snapshot, event: BarsClosed) -> Snapshot:
     count = now.bars + 1
     marks = {
         **now.marks,
-        **{bar.symbol: Mark(bar.close, event.at, event.session, count) for bar in event.bars},
+        **{
+            bar.symbol: Mark(bar.close, event.at, event.session, count, now.price(bar.symbol))
+            for bar in event.bars
+        },
     }
     day = now.day
     if day is None or event.session > day.session:
@@ -204,13 +215,15 @@ def closed(now: Snapshot, event: BarsClosed) -> Snapshot:
         day = Day(event.session, start_equity=opening, began=event.at)
         now = replace(now, usage={})
     peak = max(now.high_water, event.equity)
-    executions = now.executions
+    executions, expected = now.executions, now.expected
     if now.session != event.session:
         oldest = event.session - EXECUTIONS_KEPT
+        expected = tuple(e for e in expected if e.session >= oldest)
         executions = {x: booked for x, booked in executions.items() if booked.session >= oldest}
     return replace(
         now,
         executions=executions,
+        expected=expected,
         marks=marks,
         bars=count,
         session=event.session,
@@ -222,41 +235,6 @@ def closed(now: Snapshot, event: BarsClosed) -> Snapshot:
         belief=event.belief if event.belief is not None else now.belief,
         high_water=peak,
         drawdown=float(1 - event.equity / peak) if peak > 0 else 0.0,
-    )
-
-
-def cash_moved(now: Snapshot, event: CashMoved) -> Snapshot:
-    """Cash moved: deposits and withdrawals shift the marks that losses are measured from."""
-    signed = event.amount
-    flow = event.kind in {"initial", "deposit", "withdraw"}
-    kept = dict(list(now.cash_moves.items())[-(CASH_MOVES_KEPT - 1) :])
-    after_move = replace(
-        now,
-        ledger=moved(now.ledger, signed, flow=flow),
-        funded=True,
-        cash_moves={**kept, event.ref: signed} if event.ref else kept,
-    )
-    if not flow:
-        return after_move
-    share = ONE
-    if now.high_water > 0 and now.bars:
-        before = now.equity
-        share = EXACT.divide(before + signed, before) if before > 0 else ONE
-    day = now.day
-    return replace(
-        after_move,
-        high_water=money(EXACT.multiply(now.high_water, share)),
-        closing=now.closing + signed,
-        day=replace(day, start_equity=day.start_equity + signed) if day else None,
-    )
-
-
-def adjusted(ledger: Ledger, symbol: Symbol, quantity: Decimal, price: Decimal) -> Ledger:
-    """Book units that came or went without a trade: their value is income, cash is untouched."""
-    worth = amount(quantity, price)
-    traded_ledger = post(ledger, symbol, quantity, price, ZERO)
-    return replace(
-        traded_ledger, cash=traded_ledger.cash + worth, income=traded_ledger.income + worth
     )
 
 

@@ -13,6 +13,7 @@ from state.snapshot import Snapshot
 ASKED: Final[tuple[Callable[[Snapshot, AuditFacts], Iterator[Check]], ...]] = (
     books.against_broker,
     books.reconciled,
+    books.pending,
     books.adds_up,
     books.cash,
     books.holdings,

@@ -3,9 +3,10 @@
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from state.belief import Belief
 from state.event import Booked, Difference, Start
@@ -123,12 +124,18 @@ class MoveCash(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="cas
     amount: Decimal
 
 
+Kind = Annotated[
+    str,
+    Meta(pattern=r"^(dividend|deposit|withdrawal|adjustment|split:[0-9.]{1,12}(:[0-9.]{1,12})?)$"),
+]
+
+
 class AcceptDifference(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="reconcile_accept", tag_field="op"
 ):
     """Book the differences the last reconciliation found, as what `kind` says they are."""
 
-    kind: Literal["dividend", "deposit", "withdrawal", "adjustment"]
+    kind: Kind
     reason: str
 
 
@@ -140,6 +147,17 @@ class ChangeLimits(
     changes: tuple[str, ...]
     reason: str
     accept_risk: str = ""
+
+
+class ExpectDifference(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="reconcile_expect", tag_field="op"
+):
+    """Announce what will happen at the broker: cash of `amount` (positive), or a symbol's split."""
+
+    kind: Kind
+    reason: str
+    amount: Decimal | None = None
+    symbol: Symbol | None = None
 
 
 class Shutdown(
@@ -161,6 +179,7 @@ ClientCommand = (
     | MoveCash
     | AcceptDifference
     | ChangeLimits
+    | ExpectDifference
     | Shutdown
 )
 

@@ -13,6 +13,7 @@ from state.command import (
     CloseBars,
     Command,
     ExecutePlan,
+    ExpectDifference,
     Halt,
     HaltForDisk,
     MakePlan,
@@ -53,7 +54,12 @@ from state.limiting import change_limits
 from state.marking import close_bars
 from state.moment import Moment
 from state.planning import execute_plan, judge_plan, make_plan, rebalance
-from state.reconciling import accept_difference, move_cash, record_reconciliation
+from state.reconciling import (
+    accept_difference,
+    expect_difference,
+    move_cash,
+    record_reconciliation,
+)
 from state.snapshot import Snapshot
 from state.spending import notional_over, operations_over
 from state.trading import cancel_orders, claim, submit_order, withhold
@@ -137,6 +143,8 @@ def unfold(course: Unfolding, command: Command) -> Unavailable | None:
             record_reconciliation(course, command)
         case AcceptDifference():
             accept_difference(course, command)
+        case ExpectDifference():
+            expect_difference(course, command)
         case HaltForDisk():
             halt_for_disk(course, command)
         case ChangeLimits():

@@ -337,13 +337,20 @@ class OrderReleased(msgspec.Struct, frozen=True, tag="order_released"):
     at: datetime
 
 
+CashKind = Literal[
+    "initial", "deposit", "withdraw", "dividend", "adjustment", "pending", "explained"
+]
+
+
 class CashMoved(msgspec.Struct, frozen=True, tag="cash_moved"):
     """Cash came (positive) or went; deposits and withdrawals are kept apart from return.
 
-    `ref` names a movement that the paper broker has to make too; empty when it already has.
+    What is "pending" was at the broker, small, and unexplained; "explained" takes it back when
+    somebody says what it was. `ref` names a movement that the paper broker has to make too; empty
+    when it already has.
     """
 
-    kind: Literal["initial", "deposit", "withdraw", "dividend", "adjustment"]
+    kind: CashKind
     amount: Decimal
     reason: str
     at: datetime
@@ -357,6 +364,42 @@ class PositionAdjusted(msgspec.Struct, frozen=True, tag="position_adjusted"):
     quantity: Decimal
     price: Decimal
     reason: str
+    at: datetime
+
+
+class SplitBooked(msgspec.Struct, frozen=True, tag="split_booked"):
+    """Of `old` units of a holding became `new`, at the same total cost: `quantity` came in all."""
+
+    symbol: Symbol
+    new: Decimal
+    old: Decimal
+    quantity: Decimal
+    reason: str
+    at: datetime
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """Something that somebody announced will happen at the broker: cash (signed), or a split."""
+
+    rid: Rid
+    kind: str
+    amount: Decimal
+    symbol: Symbol
+    reason: str
+    session: date
+
+
+class DifferenceExpected(msgspec.Struct, frozen=True, tag="difference_expected"):
+    """A difference was announced: when it is found it is booked, and halts nothing."""
+
+    expected: Expected
+    at: datetime
+
+
+class ExpectationMet(msgspec.Struct, frozen=True, tag="expectation_met"):
+    """What was announced under `rid` happened."""
+
+    rid: Rid
     at: datetime
 
 
@@ -468,6 +511,9 @@ Event = (
     | OrderReleased
     | CashMoved
     | PositionAdjusted
+    | SplitBooked
+    | DifferenceExpected
+    | ExpectationMet
     | Halted
     | Resumed
     | LimitsChanged

@@ -50,12 +50,16 @@ class Quote(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """The last price known of a symbol. `bars` counts the closes of the feed up to it."""
+    """The last price known of a symbol, and the close `before` it.
+
+    `bars` counts the closes of the feed up to it.
+    """
 
     price: Decimal
     at: datetime
     session: date
     bars: int
+    before: Decimal | None = None
 
 
 Marks = Mapping[Symbol, Mark]

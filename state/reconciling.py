@@ -1,33 +1,35 @@
 """Deciding whether the books agree with the broker's: cash that moves, and differences."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from collections.abc import Sequence
+from decimal import Decimal
 
 from state.book import book_of
-from state.command import (
-    AcceptDifference,
-    MoveCash,
-    RecordReconciliation,
-)
-from state.denial import Code
+from state.command import AcceptDifference, ExpectDifference, MoveCash, RecordReconciliation
+from state.denial import Code, Denial
 from state.event import (
     CashMoved,
+    DifferenceExpected,
+    Expected,
     OrderSettled,
     PositionAdjusted,
     Reconciled,
     ReconcileStarted,
 )
+from state.explaining import (
+    CASH,
+    CASH_KINDS,
+    SIGN,
+    explain,
+    is_split,
+    split,
+    split_ratio,
+    tolerance,
+)
 from state.halting import lasting, stop_trading
-from state.instrument import AmountOutOfRange, money
+from state.instrument import LARGEST, ZERO, AmountOutOfRange, money
 from state.order import OrderId
+from state.snapshot import Snapshot
 from state.unfolding import Unavailable, Unfolding
-
-CASH_KINDS: Final[Mapping[str, Literal["deposit", "withdraw", "dividend", "adjustment"]]] = {
-    "deposit": "deposit",
-    "withdrawal": "withdraw",
-    "dividend": "dividend",
-    "adjustment": "adjustment",
-}
 
 
 def move_cash(course: Unfolding, command: MoveCash) -> Unavailable | None:
@@ -97,17 +99,16 @@ def record_reconciliation(course: Unfolding, found: RecordReconciliation) -> Non
     if not course.now.funded and found.broker_cash is not None:
         course.note(CashMoved("initial", found.broker_cash, "the broker's cash", at))
     known = course.now.differences
-    if not found.differences:
+    left = explain(course, found.differences)
+    if not left:
         settle(course, found.settled)
-    if course.now.reconciled and not found.differences:
+    if course.now.reconciled and not left:
         return
-    if found.differences and found.differences == known and not course.now.reconciled:
+    if left and left == known and not course.now.reconciled:
         return  # it is on record, and so is the halt
-    course.note(Reconciled(found.differences, at))
-    if found.differences and found.differences != known and not lasting(course.now):
-        shown = "; ".join(
-            f"{d.subject} ours {d.ours}, broker {d.broker}" for d in found.differences
-        )
+    course.note(Reconciled(left, at))
+    if left and left != known and not lasting(course.now):
+        shown = "; ".join(f"{d.subject} ours {d.ours}, broker {d.broker}" for d in left)
         stop_trading(
             course, "account", f"the books differ: {shown}", Code.RECONCILE_PENDING, "reconcile"
         )
@@ -122,52 +123,115 @@ def settle(course: Unfolding, order_ids: Sequence[OrderId]) -> None:
             course.note(OrderSettled(order_id, why, course.moment.at))
 
 
+def expect_difference(course: Unfolding, command: ExpectDifference) -> None:
+    """Take an announcement of what will happen at the broker."""
+    amount, symbol = command.amount, command.symbol or ""
+    split = command.kind.startswith("split:")
+    wrong = ""
+    if split and (split_ratio(command.kind) is None or not course.now.ledger.held(symbol)):
+        wrong = f"a split is of a holding, by a ratio above 0: {command.kind} of {symbol or 'none'}"
+    elif not split and (amount is None or not 0 < amount <= LARGEST or symbol):
+        wrong = f"{command.kind} is cash: it has an amount above 0, and no symbol"
+    elif command.kind == "adjustment":
+        wrong = "an adjustment is what nobody expected: accept it when it is found"
+    if wrong:
+        hint = "say --as split:2 --symbol KO, or --as deposit --amount 5000"
+        course.deny(Code.KIND_MISMATCH, wrong, subject=symbol or "cash", hint=hint)
+        return
+    signed = ZERO if amount is None else money(amount)
+    if command.kind == "withdrawal":
+        signed = -signed
+    session = course.now.session or course.moment.session
+    expected = Expected(course.rid, command.kind, signed, symbol, command.reason, session)
+    course.note(DifferenceExpected(expected, course.moment.at))
+
+
 def accept_difference(course: Unfolding, command: AcceptDifference) -> None:
-    """Book the differences found as what somebody says they are."""
-    differences, ledger = course.now.differences, course.now.ledger
-    if not differences:
-        course.skip("NO_DIFFERENCE", "the books agree, so there is nothing to accept")
+    """Book the differences found as what somebody says they are, or what is pending."""
+    now = course.now
+    if not now.differences:
+        explain_pending(course, command)
         return
-    for found in differences:
-        ours = ledger.cash if found.subject == "cash" else ledger.held(found.subject)
-        if ours != found.ours:
-            course.deny(
-                Code.POSITIONS_CHANGED,
-                f"{found.subject} is {ours:f} by now, and was {found.ours:f} when it was compared",
-                subject=found.subject,
-                value=ours,
-                limit=found.ours,
-                hint="compare again with `tm reconcile`",
-            )
-            return
-    unpriced = [d.subject for d in differences if d.subject not in {"cash", *course.now.marks}]
-    if unpriced:
-        course.deny(
-            Code.NO_PRICE,
-            f"there is no price of {', '.join(unpriced)}, so nobody can say what it is worth",
-            subject=unpriced[0],
-            hint="add it to the price feed, or trade it away at the broker",
-        )
+    if (no := moved_since(now) or unpriced(now) or mismatch(now, command.kind)) is not None:
+        course.refuse(no)
         return
-    sign = {"deposit": 1, "dividend": 1, "withdrawal": -1}.get(command.kind)
-    for found in differences:
+    ratio, at = split_ratio(command.kind), course.moment.at
+    for found in now.differences:
         gap = found.broker - found.ours
-        if sign is not None and (found.subject != "cash" or gap * sign < 0):
-            course.deny(
-                Code.KIND_MISMATCH,
-                f"{found.subject} differs by {gap}, which is no {command.kind}",
-                subject=found.subject,
-                value=gap,
-                limit=command.kind,
-                hint="say --as adjustment, or explain the cash first",
-            )
-            return
-    at = course.moment.at
-    for found in differences:
-        gap = found.broker - found.ours
-        if found.subject == "cash":
-            course.note(CashMoved(CASH_KINDS[command.kind], gap, command.reason, at))
+        if found.subject == CASH:
+            kind = "pending" if ratio is not None else CASH_KINDS[command.kind]
+            course.note(CashMoved(kind, gap, command.reason, at))
+        elif ratio is not None:
+            course.note(split(found, ratio, command.reason, course))
         else:
-            price = course.now.marks[found.subject].price
+            price = now.marks[found.subject].price
             course.note(PositionAdjusted(found.subject, gap, price, command.reason, at))
     course.note(Reconciled((), at))
+
+
+def explain_pending(course: Unfolding, command: AcceptDifference) -> None:
+    """Say what the cash was that was booked as pending."""
+    pending, kind = course.now.pending, CASH_KINDS.get(command.kind)
+    if not pending or kind is None:
+        course.skip("NO_DIFFERENCE", "the books agree, so there is nothing to accept")
+    elif pending * SIGN.get(command.kind, pending) < 0:
+        course.refuse(no_such(command.kind, CASH, pending))
+    else:
+        course.note(CashMoved("explained", -pending, command.reason, course.moment.at))
+        course.note(CashMoved(kind, pending, command.reason, course.moment.at))
+
+
+def moved_since(now: Snapshot) -> Denial | None:
+    """Refuse to book a difference of books that changed since they were compared."""
+    for found in now.differences:
+        ours = now.ledger.cash if found.subject == CASH else now.ledger.held(found.subject)
+        if ours != found.ours:
+            return Denial(
+                Code.POSITIONS_CHANGED,
+                found.subject,
+                str(ours),
+                str(found.ours),
+                f"{found.subject} is {ours:f} by now, and was {found.ours:f} when it was compared",
+                "compare again with `tm reconcile`",
+            )
+    return None
+
+
+def unpriced(now: Snapshot) -> Denial | None:
+    """Refuse to book units that nobody can say the worth of."""
+    missing = [d.subject for d in now.differences if d.subject not in {CASH, *now.marks}]
+    if not missing:
+        return None
+    return Denial(
+        Code.NO_PRICE,
+        missing[0],
+        message=f"there is no price of {', '.join(missing)}, so nobody can say what it is worth",
+        hint="add it to the price feed, or trade it away at the broker",
+    )
+
+
+def mismatch(now: Snapshot, kind: str) -> Denial | None:
+    """Refuse to call a difference what it can't be."""
+    ratio, sign = split_ratio(kind), SIGN.get(kind)
+    for found in now.differences:
+        gap, cash = found.broker - found.ours, found.subject == CASH
+        if kind.startswith("split:"):
+            paid_out = cash and abs(gap) <= tolerance(now)
+            wrong = ratio is None or not (paid_out if cash else is_split(found, ratio))
+        else:
+            wrong = sign is not None and (not cash or gap * sign < 0)
+        if wrong:
+            return no_such(kind, found.subject, gap)
+    return None
+
+
+def no_such(kind: str, subject: str, gap: Decimal) -> Denial:
+    """Return a refusal to call `gap` of something `kind`."""
+    return Denial(
+        Code.KIND_MISMATCH,
+        subject,
+        str(gap),
+        kind,
+        f"{subject} differs by {gap}, which is no {kind}",
+        "say --as adjustment, or explain the cash first",
+    )

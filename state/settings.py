@@ -107,6 +107,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_day_turnover: Multiple = 0.5
     max_day_loss: Fraction = 0.05
     max_drawdown: Fraction = 0.25
+    cash_tolerance: Fraction = 0.002  # of equity, a session: unexplained cash that does not halt
     margin: bool = False
     allow_short: bool = False
     restricted: tuple[Symbol, ...] = ()

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from state.belief import Belief
-from state.event import Booked, Difference, Start
+from state.event import Booked, Difference, Expected, Start
 from state.instrument import ZERO, Instrument, Symbol, amount
 from state.ledger import Ledger
 from state.order import Order, OrderId, Rid
@@ -40,6 +40,7 @@ class Day(msgspec.Struct, frozen=True):
     exempt: bool = False  # the first investment of an empty book
     orders: int = 0
     began: datetime | None = None
+    pending: Decimal = ZERO  # unexplained cash booked, whichever way it went
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -65,7 +66,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     difference; the journal knows all. `cash_moves` are the latest ones by reference, so that those
     the broker may not know yet can be told apart. `recent` are the submission times of the last
     minute. `closing` is the equity at the last close and `high_water` the greatest at any, both
-    moved with deposits and withdrawals. `None` in `start` means nothing was ever started.
+    moved with deposits and withdrawals. `expected` is what somebody announced, `pending` the cash
+    booked that nobody explained yet. `None` in `start` means nothing was ever started.
     `start.limits` are those in force; `configured` are those the configuration asks for, `tuned`
     the names of the ones somebody set since. `usage` is by principal, `asker` the last command and
     who asked for it.
@@ -103,6 +105,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     tuned: tuple[str, ...] = ()
     usage: Mapping[str, Usage] = {}
     asker: Asker = Asker()
+    expected: tuple[Expected, ...] = ()
+    pending: Decimal = ZERO
 
     def price(self, symbol: Symbol) -> Decimal | None:
         """Return the last price known, None when there never was one."""

@@ -117,9 +117,20 @@ class Desk:
 
 @asynccontextmanager
 async def desk(
-    state: Path, *, config=CONFIG, due=None, propose=None, weights=(0.5, 0.25), opened=True
+    state: Path,
+    *,
+    config=CONFIG,
+    due=None,
+    propose=None,
+    weights=(0.5, 0.25),
+    opened=True,
+    between=lambda paper: paper,
+    **run,
 ):
-    """Run a desk on the state directory; opened again it goes on where it was."""
+    """Run a desk on the state directory; opened again it goes on where it was.
+
+    `between` may put a broker before the paper broker; `run` are fields of the start.
+    """
     clock = FakeClock(runs=False)
     settings = decode(config, "test", {}).settings
     store, snapshot, head = open_inline(state / "journal.db")
@@ -135,7 +146,8 @@ async def desk(
         instrument=settings.instrument,
         calendar=XNYS,
     )
-    broker = RecordingBroker(paper)
+    behind = between(paper)
+    broker = RecordingBroker(behind)
     halt_file = HaltFile(state)
     sender = Sender(engine, broker, halt_file.exists)
     watch = Watch(
@@ -176,8 +188,7 @@ async def desk(
     )
     tasks = [asyncio.create_task(engine.run()), asyncio.create_task(sender.run())]
     try:
-        run = start(settings.risk, settings.execution)
-        await engine.tell(RecordStart(run))
+        await engine.tell(RecordStart(start(settings.risk, settings.execution, **run)))
         await tell_again(store, broker)
         if opened:
             sender.open(await recover(engine, broker, clock, 0.0))

@@ -33,4 +33,7 @@ def cash(
 def page(reply: Reply, ink: Ink) -> str:
     """Return what moved, and the cash afterwards."""
     moved = [(one["kind"], rounded(one["amount"])) for one in reply.data.get("moved", ())]
+    for one in reply.data.get("expected", ()):
+        what = f"{one['kind']} of {one['symbol']}" if one["symbol"] else rounded(one["amount"])
+        moved.append(("expected", what if one["symbol"] else f"{one['kind']} of {what}"))
     return facts([*moved, ("cash", rounded(reply.data.get("cash")))])

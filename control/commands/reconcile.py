@@ -1,34 +1,49 @@
 """`tm reconcile`."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Final, Literal
 
 import typer
 
 from control import protocol
 from control.commands import cash
+from control.commands.order import exact
 from control.protocol import Reply
 from control.render import Ink, count, table
 from control.session import PATIENT, session
-from state.command import AcceptDifference
+from state.command import AcceptDifference, ExpectDifference
+
+KINDS: Final = re.compile(r"dividend|deposit|withdrawal|adjustment|split:[0-9.]+(:[0-9.]+)?")
 
 
 def reconcile(
     context: typer.Context,
     action: Annotated[
-        Literal["accept"] | None,
-        typer.Argument(metavar="[accept]", help="Book the differences that were found."),
+        Literal["accept", "expect"] | None,
+        typer.Argument(metavar="[accept|expect]", help="Book what was found, or announce it."),
     ] = None,
     kind: Annotated[
-        Literal["dividend", "deposit", "withdrawal", "adjustment"] | None,
-        typer.Option("--as", help="What they are."),
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="KIND",
+            help="dividend, deposit, withdrawal, adjustment, or split:R (2, 1:10).",
+        ),
     ] = None,
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="TEXT", help="How they came about.")
     ] = None,
+    amount: Annotated[
+        str | None, typer.Option("--amount", help="The cash that is expected, above 0.")
+    ] = None,
+    symbol: Annotated[
+        str | None, typer.Option("--symbol", metavar="SYM", help="Whose split is expected.")
+    ] = None,
 ) -> None:
     """Compare the books with the broker's now.
 
-    With `accept`, book what was found, as what it is.
+    With `accept`, book what was found, as what it is. With `expect`, announce what will happen at
+    the broker: a deposit, or a split, is then booked when it is found, and halts nothing.
 
     Example: tm reconcile accept --as dividend --reason "KO, paid 2022-12-15"
 
@@ -41,7 +56,18 @@ def reconcile(
             raise typer.BadParameter("--as and --reason belong to `tm reconcile accept`")
         now.answer(protocol.Reconcile(), page, timeout=PATIENT)
     if kind is None or not reason:
-        raise typer.BadParameter("`tm reconcile accept` needs --as and --reason")
+        raise typer.BadParameter(f"`tm reconcile {action}` needs --as and --reason")
+    if not KINDS.fullmatch(kind):
+        raise typer.BadParameter(
+            f"--as {kind}: say dividend, deposit, withdrawal, adjustment, or split:R as split:2"
+        )
+    if action == "expect":
+        announced = ExpectDifference(
+            kind, reason, None if amount is None else exact("--amount", amount), symbol
+        )
+        now.answer(announced, cash.page, timeout=PATIENT)
+    if amount is not None or symbol is not None:
+        raise typer.BadParameter("--amount and --symbol belong to `tm reconcile expect`")
     now.answer(AcceptDifference(kind, reason), cash.page, timeout=PATIENT)
 
 

@@ -10,7 +10,13 @@ from control.protocol import Reply
 from control.render import Ink
 from control.session import PATIENT, Page, session
 
-PAGES = {"halt": "halt", "resume": "halt", "cash": "cash", "reconcile_accept": "cash"}
+PAGES = {
+    "halt": "halt",
+    "resume": "halt",
+    "cash": "cash",
+    "reconcile_accept": "cash",
+    "reconcile_expect": "cash",
+}
 
 
 def wait(

@@ -59,6 +59,20 @@ def reconciled(now: Snapshot, _: AuditFacts) -> Iterator[Check]:
         )
 
 
+def pending(now: Snapshot, _: AuditFacts) -> Iterator[Check]:
+    """Look for cash that was booked because it was small, and that nobody explained."""
+    if now.pending:
+        yield warn(
+            "cash_pending",
+            str(plain(now.pending)),
+            "0",
+            f"{plain(now.pending)} came to be at the broker, within risk.cash_tolerance; say what "
+            "it was: `tm reconcile accept --as dividend --reason TEXT`",
+        )
+    else:
+        yield ok("cash_pending", "0", "0", "all cash is explained")
+
+
 def adds_up(now: Snapshot, _: AuditFacts) -> Iterator[Check]:
     """Check that cash is what flows, income, trades and fees leave, exactly.
 

@@ -199,6 +199,17 @@ REPLIES = {  # by the name on the wire
     ),
     "backup": done("backup", {"file": "/b/1234-ab.db", "seq": 1234, "hash": "ab", "bytes": 9000}),
     "reconcile_accept": done("reconcile_accept", {"moved": [], "cash": "12.5"}),
+    "reconcile_expect": done(
+        "reconcile_expect",
+        {
+            "moved": [],
+            "cash": "12.5",
+            "expected": [
+                {"kind": "deposit", "amount": "5000", "symbol": ""},
+                {"kind": "split:2", "amount": "0", "symbol": "KO"},
+            ],
+        },
+    ),
     "audit": done("audit", {"verdict": "warn", "as_of": None, "checks": CHECKS}),
     "report": done("report", plain(report([], Period()))),
     "events": done("events", {"events": [RECORD], "head": {"seq": 7, "hash": "ab"}}),

@@ -84,6 +84,21 @@ ASKED = [  # what is typed, what is asked for it, and a word of what a person is
         commands.AcceptDifference("dividend", "paid"),
         "12.50",
     ),
+    (
+        "reconcile accept --as split:1:10 --reason reverse",
+        commands.AcceptDifference("split:1:10", "reverse"),
+        "12.50",
+    ),
+    (
+        "reconcile expect --as deposit --amount 5000 --reason savings",
+        commands.ExpectDifference("deposit", "savings", D(5000)),
+        "deposit of 5,000.00",
+    ),
+    (
+        "reconcile expect --as split:2 --symbol KO --reason announced",
+        commands.ExpectDifference("split:2", "announced", symbol="KO"),
+        "split:2 of KO",
+    ),
     ("backup /b/{seq}-{head}.db", protocol.Backup("/b/{seq}-{head}.db"), "/b/1234-ab.db"),
     ("audit", protocol.Audit(), "0.9877"),
     ("report --period ytd", protocol.Report("ytd"), "sessions"),

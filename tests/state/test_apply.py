@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from state.apply import CASH_MOVES_KEPT, PLANS_KEPT, apply, replay
+from state.adjusting import CASH_MOVES_KEPT
+from state.apply import PLANS_KEPT, apply, replay
 from state.denial import Code, Denial
 from state.event import (
     CancelRequested,

@@ -341,6 +341,7 @@ def test_what_is_wrong_with_the_world_is_found(name, severity, changes, told):
 def test_every_check_has_a_row():
     named = {check.name for check in audit(SOUND, FACTS).checks}
     rows = {row[0] for row in STATE + WORLD} | {
+        "cash_pending",
         "executions_owed",
         "holdings_unpriced",
         "orders_external",
