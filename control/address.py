@@ -1,5 +1,6 @@
 """Where the daemon listens, and where it keeps things: one rule for both programs."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -8,6 +9,7 @@ Env = Mapping[str, str]
 
 PROGRAM: Final = "trade-manager"
 SOCKET: Final = "control.sock"
+TCP: Final = re.compile(r"tcp://(\[[0-9A-Fa-f:.]+\]|[^\s:/@]+):[0-9]{1,5}")
 SYSTEM_CONFIG: Final = f"/etc/{PROGRAM}/config.toml"
 SYSTEM_RUN: Final = f"/run/{PROGRAM}"
 SYSTEM_STATE: Final = f"/var/lib/{PROGRAM}"
@@ -54,12 +56,22 @@ def socket_path(given: str | None, configured: str, env: Env, exists: Exists) ->
     return f"{user_state(env)}/{SOCKET}"
 
 
+def client_address(given: str | None, configured: str, env: Env, exists: Exists) -> str:
+    """Return where to ask: "tcp://HOST:PORT" where that is named, else the path of the socket."""
+    named = given or env.get("TM_SOCKET") or configured
+    if named and named.startswith("tcp://"):
+        if not TCP.fullmatch(named):
+            raise AddressInvalid(named, "it must be tcp://HOST:PORT")
+        return named
+    return socket_path(given, configured, env, exists)
+
+
 def unix_path(address: str) -> str:
     """Return the path in "unix:///PATH" or "PATH"; raise AddressInvalid."""
     scheme, separator, rest = address.partition("://")
     path = rest if separator else address
     if separator and scheme == "tcp":
-        raise AddressInvalid(address, "TCP is not served by this version; use unix:///PATH")
+        raise AddressInvalid(address, "the daemon's TCP address is control.tcp; use unix:///PATH")
     if (separator and scheme != "unix") or not path.startswith("/"):
         raise AddressInvalid(address, "it must be unix:///PATH, or an absolute path")
     return path

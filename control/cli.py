@@ -106,7 +106,10 @@ def everywhere(
     socket: Annotated[
         str | None,
         typer.Option(
-            "--socket", envvar="TM_SOCKET", metavar="ADDRESS", help="Control socket: unix:///PATH."
+            "--socket",
+            envvar="TM_SOCKET",
+            metavar="ADDRESS",
+            help="unix:///PATH, or tcp://HOST:PORT.",
         ),
     ] = None,
     token_file: Annotated[
@@ -114,6 +117,17 @@ def everywhere(
         typer.Option(
             "--token-file", envvar="TM_TOKEN_FILE", metavar="FILE", help="Token for a TCP address."
         ),
+    ] = None,
+    tls_ca: Annotated[
+        str | None,
+        typer.Option("--tls-ca", envvar="TM_TLS_CA", metavar="FILE", help="Whom to trust, PEM."),
+    ] = None,
+    tls_cert: Annotated[
+        str | None,
+        typer.Option("--tls-cert", envvar="TM_TLS_CERT", metavar="FILE", help="Our certificate."),
+    ] = None,
+    tls_key: Annotated[
+        str | None, typer.Option("--tls-key", envvar="TM_TLS_KEY", metavar="FILE", help="Its key.")
     ] = None,
     timeout: Annotated[
         float | None,

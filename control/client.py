@@ -22,6 +22,7 @@ from control.protocol import (
     encode,
     frame,
 )
+from control.tls import NONE, Credentials, CredentialsInvalid, Untrusted, connected
 from control.version import VERSION
 
 STARTING: Final = 2.0  # seconds that a daemon may take from its socket's file to listening
@@ -64,12 +65,14 @@ def ask(
     request: Asked[Any],
     timeout: float,
     *,
+    credentials: Credentials = NONE,
     patient: bool = False,
     clock: Clock = REAL,
     notice: Callable[[str], None] = lambda text: None,
 ) -> Reply:
     """Return the daemon's reply, within `timeout` seconds; raise NoReply.
 
+    `path` is that of a Unix socket, or "tcp://HOST:PORT", where `credentials` say who asks.
     What was lost on the way is asked again, under the same key. A daemon whose socket refuses may
     be starting, so it is given two seconds; one that is busy, all the time there is. With `patient`
     one that isn't there is given all of it too: nobody waits at a terminal.
@@ -84,7 +87,7 @@ def ask(
         trouble: Exception
         sent, patience = False, deadline
         try:
-            with Link(path, deadline, clock) as link:
+            with Link(path, deadline, clock, credentials) as link:
                 link.greet()
                 sent = True  # from here on nobody knows, until there is a reply
                 link.send(body)
@@ -121,12 +124,18 @@ class Busy(Exception):
 class Link:
     """One connection, until a deadline."""
 
-    def __init__(self, path: str, deadline: float, clock: Clock) -> None:
+    def __init__(
+        self, path: str, deadline: float, clock: Clock, credentials: Credentials = NONE
+    ) -> None:
         self._path, self._deadline, self._clock = path, deadline, clock
+        self._credentials = credentials
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._daemon = VERSION
 
     def __enter__(self) -> "Link":
+        if self._path.startswith("tcp://"):
+            self._connect_tcp()
+            return self
         try:
             self._in_time()
             self._socket.connect(self._path)
@@ -145,12 +154,33 @@ class Link:
             raise NoReply(Exit.UNREACHABLE, "UNREACHABLE", message, START) from e
         return self
 
+    def _connect_tcp(self) -> None:
+        """Connect over TLS; what is not there may come, what is not trusted won't be."""
+        self._in_time()
+        self._socket.close()
+        try:
+            left = self._deadline - self._clock.mono()
+            self._socket = connected(self._path, self._credentials, left)
+        except CredentialsInvalid as e:
+            raise NoReply(e.exit, e.fault.code, str(e), e.fault.hint) from e
+        except Untrusted as e:
+            hint = "say whose word to take with --tls-ca FILE (TM_TLS_CA)"
+            raise NoReply(Exit.INVALID, "TLS_UNTRUSTED", str(e), hint) from e
+        except TimeoutError as e:
+            raise TimeoutError(f"{self._path} lets nobody in") from e
+        except (ConnectionResetError, EOFError) as e:
+            raise HungUp(f"{self._path} hung up") from e
+        except OSError as e:
+            if type(e).__module__ == "ssl":
+                raise HungUp(f"{self._path} hung up: {e.strerror or e}") from e
+            raise NotListening(f"no daemon answers at {self._path}: {e.strerror or e}") from e
+
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
     def greet(self) -> None:
         """Exchange versions; raise Busy, or NoReply for a daemon of another protocol."""
-        self.send(encode(Hello(PROTOCOL, VERSION)))
+        self.send(encode(Hello(PROTOCOL, VERSION, self._credentials.token)))
         try:
             welcome = decode_welcome(self._receive())
         except msgspec.MsgspecError as e:
@@ -161,15 +191,20 @@ class Link:
         if welcome.error.code in LATER:
             raise Busy(welcome.error)
         fault = welcome.error
-        raise NoReply(Exit.INVALID, fault.code, fault.message, fault.hint)
+        denied = fault.code == "NOT_AUTHORISED"
+        exit_ = Exit.NOT_AUTHORISED if denied else Exit.INVALID
+        raise NoReply(exit_, fault.code, fault.message, fault.hint)
 
     def send(self, body: bytes) -> None:
         """Send a frame. A daemon that hangs up meanwhile may have said why: that is read next."""
         self._in_time()
         try:
             self._socket.sendall(frame(body))
-        except (BrokenPipeError, ConnectionResetError):
-            return
+        except TimeoutError:
+            raise
+        except OSError as e:
+            if not isinstance(e, ConnectionError) and type(e).__module__ != "ssl":
+                raise
 
     def reply(self) -> Reply:
         """Return the reply, with a warning when the daemon is of another version."""
@@ -196,6 +231,12 @@ class Link:
                 chunk = self._socket.recv(size - len(read))
             except ConnectionResetError as e:
                 raise HungUp("the daemon closed the connection") from e
+            except OSError as e:
+                if type(e).__module__ != "ssl":
+                    raise
+                hint = "see --tls-cert, --tls-key and --token-file"
+                why = f"{self._path} ended the connection: {e}"
+                raise NoReply(Exit.NOT_AUTHORISED, "NOT_AUTHORISED", why, hint) from e
             if not chunk:
                 raise HungUp("the daemon closed the connection")
             read += chunk

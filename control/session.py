@@ -12,13 +12,14 @@ import typer
 from msgspec.structs import replace
 
 from control import output
-from control.address import AddressInvalid, configuration_file, socket_path, state_directory
+from control.address import AddressInvalid, client_address, configuration_file, state_directory
 from control.airflow import TaskUnnamed, task_key, under_airflow
 from control.client import NoReply, ask
 from control.key import checked, fresh
 from control.protocol import Asked, Backup, Exit, Fault, Orders, Query, Reconcile, Reply, encode
 from control.render import Ink
 from control.stop import ToldToStop, told_to_stop
+from control.tls import NONE, Credentials, CredentialsInvalid, credentials
 from control.when import seconds, zoned
 
 QUICK: Final = 10.0  # seconds a question may take
@@ -33,6 +34,9 @@ class Options(msgspec.Struct, frozen=True):
 
     socket: str | None = None
     token_file: str | None = None
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
     timeout: float | None = None
     json: bool = False
     xcom: bool = False
@@ -97,14 +101,22 @@ class Session:
     def _asked(self, request: Asked[Any], timeout: float) -> Reply:
         """Ask the daemon. A task of Airflow waits for one that isn't there; a person is told."""
         patient = under_airflow(os.environ)
-        return ask(self.address(), request, timeout, patient=patient, notice=self.progress)
+        return ask(
+            self.address(),
+            request,
+            timeout,
+            credentials=self.credentials(),
+            patient=patient,
+            notice=self.progress,
+        )
 
     def _unsent_cancelled(self, request: Asked[Any]) -> str:
         """Cancel the orders of a request that no broker has seen; return what to say of it."""
         from state.command import CancelOrders
 
         try:
-            open_ = ask(self.address(), Asked(Orders(open_only=True)), UNDOING)
+            who = self.credentials()
+            open_ = ask(self.address(), Asked(Orders(open_only=True)), UNDOING, credentials=who)
             unsent = [
                 one["order_id"]
                 for one in (open_.data or {}).get("orders", ())
@@ -112,7 +124,7 @@ class Session:
             ]
             for order in unsent:
                 undo: Asked[Any] = Asked(CancelOrders(order), key=fresh("cancel"))
-                ask(self.address(), undo, UNDOING)
+                ask(self.address(), undo, UNDOING, credentials=who)
         except NoReply as e:
             return f"; its orders could not be cancelled: {e}"
         return f"; cancelled before they were sent: {', '.join(unsent) or 'none'}"
@@ -148,15 +160,25 @@ class Session:
         return zoned(options.scheduled_for), seconds(options.max_lateness)
 
     def address(self) -> str:
-        """Return the path of the control socket; raise NoReply for an address that is none."""
+        """Return where the daemon listens; raise NoReply for an address that is none."""
         env = os.environ
         given = self.options.socket
         try:
             configured = "" if given or env.get("TM_SOCKET") else configured_socket()
-            return socket_path(given, configured, env, os.path.exists)
+            return client_address(given, configured, env, os.path.exists)
         except AddressInvalid as e:
             hint = "see --socket in `tm --help`"
             raise NoReply(Exit.INVALID, "INVALID_ADDRESS", str(e), hint) from e
+
+    def credentials(self) -> Credentials:
+        """Return how to say who asks, over TCP; raise NoReply for what can't be read."""
+        if not self.address().startswith("tcp://"):
+            return NONE
+        o = self.options
+        try:
+            return credentials(o.token_file, o.tls_ca, o.tls_cert, o.tls_key, os.environ)
+        except CredentialsInvalid as e:
+            raise NoReply(e.exit, e.fault.code, str(e), e.fault.hint) from e
 
     def state(self) -> str:
         """Return the daemon's state directory, where it can be known without asking it."""

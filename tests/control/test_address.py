@@ -89,7 +89,7 @@ def test_the_state_is_found_by_one_rule(given, env, exists, found):
 @pytest.mark.parametrize(
     ("address", "says"),
     [
-        ("tcp://127.0.0.1:7000", "TCP is not served"),
+        ("tcp://127.0.0.1:7000", "TCP address is control.tcp"),
         ("http://x/y", "must be unix:///PATH"),
         ("control.sock", "an absolute path"),
         ("unix://control.sock", "an absolute path"),
