@@ -41,6 +41,7 @@ EXITS: Final[Mapping[str, Exit]] = {
     "not_ready": Exit.NOT_READY,
     "not_found": Exit.NOT_FOUND,
     "invalid": Exit.INVALID,
+    "conflict": Exit.CONFLICT,
 }
 DISK_FULL: Final = "the journal's disk is full, so nothing can be promised"
 SAME_KEY: Final = "nothing was written: ask again with the same key"

@@ -20,9 +20,16 @@ from state.event import (
     CommandSkipped,
     DifferenceExpected,
     Event,
+    EvolutionCancelled,
+    EvolutionEnded,
+    EvolutionStarted,
     ExecutionCorrected,
     ExpectationMet,
+    GenerationBred,
+    GenomePromoted,
+    GenomeRolledBack,
     Halted,
+    HoldoutTouched,
     LimitsChanged,
     OrderAccepted,
     OrderAdopted,
@@ -54,6 +61,7 @@ from state.event import (
     Started,
     TurnoverExempted,
 )
+from state.heredity import evolved
 from state.instrument import ZERO
 from state.limits_in_force import carried, limited, with_limits
 from state.order import Trigger
@@ -179,6 +187,16 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
             return now
         case Restored(next_oid=next_oid):
             return replace(now, next_oid=max(now.next_oid, next_oid), reconciled=False)
+        case (
+            EvolutionStarted()
+            | GenerationBred()
+            | HoldoutTouched()
+            | EvolutionEnded()
+            | EvolutionCancelled()
+            | GenomePromoted()
+            | GenomeRolledBack()
+        ):
+            return replace(now, evolution=evolved(now.evolution, event))
         case _:
             assert_never(event)
 

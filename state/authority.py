@@ -30,6 +30,7 @@ RIGHTS: Final[Mapping[str, Role]] = {
         (
             *("ping", "status", "health", "portfolio", "orders", "fills", "dry_run", "audit"),
             *("report", "events", "verify", "config_show", "wait", "limits", "beliefs"),
+            *("evolution", "genomes"),
             "halt",
         ),
         Role.VIEWER,
@@ -39,12 +40,17 @@ RIGHTS: Final[Mapping[str, Role]] = {
         (
             *("plan", "approve", "reject", "execute", "rebalance", "order", "cancel"),
             *("flatten", "reconcile", "limits_tighten", "backup"),
+            *("evolve_start", "evolve_cancel", "evolve_resume"),
         ),
         Role.OPERATOR,
     ),
     # what makes risk more, or books what did not trade
     **dict.fromkeys(
-        ("resume", "cash", "reconcile_accept", "limits_loosen", "shutdown"), Role.ADMIN
+        (
+            *("resume", "cash", "reconcile_accept", "limits_loosen", "shutdown"),
+            *("strategy_promote", "strategy_rollback"),
+        ),
+        Role.ADMIN,
     ),
 }
 

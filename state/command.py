@@ -9,7 +9,16 @@ import msgspec
 from msgspec import Meta
 
 from state.belief import Belief
-from state.event import Booked, Difference, Start
+from state.event import (
+    Booked,
+    Difference,
+    EvolutionEnded,
+    EvolutionStarted,
+    GenerationBred,
+    HoldoutTouched,
+    Start,
+)
+from state.evolved import GenomeId, RunId
 from state.instrument import Symbol
 from state.order import Order, OrderId, Rid
 from state.plan import PlanId
@@ -166,6 +175,33 @@ class Shutdown(
     """Stop the daemon cleanly."""
 
 
+class CancelEvolution(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="evolve_cancel", tag_field="op"
+):
+    """Stop a run of evolution, whichever is under way when `run_id` is empty."""
+
+    run_id: RunId = ""
+
+
+class Promote(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="strategy_promote", tag_field="op"
+):
+    """Put a candidate that passed the gate in charge; `accept_risk` names who answers for it."""
+
+    genome_id: GenomeId
+    reason: str
+    accept_risk: str
+
+
+class Rollback(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="strategy_rollback", tag_field="op"
+):
+    """Take the genome in charge back; the one before it follows."""
+
+    reason: str
+    accept_risk: str
+
+
 ClientCommand = (
     MakePlan
     | ApprovePlan
@@ -181,6 +217,9 @@ ClientCommand = (
     | ChangeLimits
     | ExpectDifference
     | Shutdown
+    | CancelEvolution
+    | Promote
+    | Rollback
 )
 
 
@@ -320,6 +359,16 @@ class RecordBackup(msgspec.Struct, frozen=True):
     bytes: int
 
 
+class RecordEvolution(msgspec.Struct, frozen=True):
+    """A run of evolution began, bred a generation, is about to look at its holdout, or is over.
+
+    `promote` is the policy by which a promotable candidate is put in charge at once; empty: none.
+    """
+
+    happened: EvolutionStarted | GenerationBred | HoldoutTouched | EvolutionEnded
+    promote: str = ""
+
+
 Report = (
     CloseBars
     | Claim
@@ -332,6 +381,7 @@ Report = (
     | RecordBackup
     | RecordDenial
     | HaltForDisk
+    | RecordEvolution
 )
 
 Command = ClientCommand | Report

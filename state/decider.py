@@ -6,6 +6,7 @@ from state.booking import record_fill, record_open_order, record_status
 from state.command import (
     AcceptDifference,
     ApprovePlan,
+    CancelEvolution,
     CancelOrders,
     Cause,
     ChangeLimits,
@@ -18,9 +19,11 @@ from state.command import (
     HaltForDisk,
     MakePlan,
     MoveCash,
+    Promote,
     Rebalance,
     RecordBackup,
     RecordDenial,
+    RecordEvolution,
     RecordFill,
     RecordOpenOrder,
     RecordReconciliation,
@@ -28,6 +31,7 @@ from state.command import (
     RecordStatus,
     RejectPlan,
     Resume,
+    Rollback,
     Shutdown,
     SubmitOrder,
     Withhold,
@@ -54,6 +58,7 @@ from state.limiting import change_limits
 from state.marking import close_bars
 from state.moment import Moment
 from state.planning import execute_plan, judge_plan, make_plan, rebalance
+from state.promoting import cancel_evolution, promote, record_evolution, rollback
 from state.reconciling import (
     accept_difference,
     expect_difference,
@@ -156,6 +161,14 @@ def unfold(course: Unfolding, command: Command) -> Unavailable | None:
             course.note(Started(start, course.moment.at))
         case RecordBackup(file, seq, hash_, size):
             course.note(BackedUp(file, seq, hash_, size, course.moment.at))
+        case RecordEvolution():
+            return record_evolution(course, command)
+        case CancelEvolution():
+            return cancel_evolution(course, command)
+        case Promote():
+            return promote(course, command)
+        case Rollback():
+            rollback(course, command)
         case Shutdown():
             course.note(ShutdownRequested(course.actor, course.moment.at))
         case _:

@@ -52,6 +52,7 @@ class Code(StrEnum):
     DAY_NOTIONAL = "DAY_NOTIONAL"
     LIMIT_INVALID = "LIMIT_INVALID"
     LIMIT_LOOSENED = "LIMIT_LOOSENED"
+    NOT_PROMOTABLE = "NOT_PROMOTABLE"
 
 
 class Denial(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ import msgspec
 
 from state.belief import Belief
 from state.denial import Denial
+from state.evolved import Champion, Course, Ended, GenomeId, Member, RunId, Verdict
 from state.instrument import Instrument, Symbol
 from state.order import Order, OrderId, Rid
 from state.plan import Plan, PlanId
@@ -446,6 +447,77 @@ class Reconciled(msgspec.Struct, frozen=True, tag="reconciled"):
     at: datetime
 
 
+class EvolutionStarted(msgspec.Struct, frozen=True, tag="evolution_started"):
+    """A run of evolution began, or began again where its last checkpoint was."""
+
+    run_id: RunId
+    course: Course
+    by: str
+    at: datetime
+
+
+class GenerationBred(msgspec.Struct, frozen=True, tag="generation_bred"):
+    """A generation was judged, and its checkpoint written; `best` of each objective."""
+
+    run_id: RunId
+    stage: str
+    generation: int
+    evaluations: int
+    seconds: float
+    best: Mapping[str, float]
+    retries: int
+    at: datetime
+
+
+class HoldoutTouched(msgspec.Struct, frozen=True, tag="holdout_touched"):
+    """A run is about to look at its holdout, with one candidate, once."""
+
+    run_id: RunId
+    genome_id: GenomeId
+    first: date
+    last: date
+    at: datetime
+
+
+class EvolutionEnded(msgspec.Struct, frozen=True, tag="evolution_ended"):
+    """A run is over: what it found and the gate's verdict, or why there is none."""
+
+    run_id: RunId
+    status: Ended
+    reason: str
+    evaluations: int
+    seconds: float
+    front: tuple[Member, ...]
+    candidate_id: GenomeId
+    candidate: str
+    verdict: Verdict | None
+    at: datetime
+
+
+class EvolutionCancelled(msgspec.Struct, frozen=True, tag="evolution_cancelled"):
+    """A run was asked to stop."""
+
+    run_id: RunId
+    by: str
+    at: datetime
+
+
+class GenomePromoted(msgspec.Struct, frozen=True, tag="genome_promoted"):
+    """A genome was put in charge, by somebody who said so by name or by a stated policy."""
+
+    champion: Champion
+    at: datetime
+
+
+class GenomeRolledBack(msgspec.Struct, frozen=True, tag="genome_rolled_back"):
+    """The genome in charge was taken back; the one before it is in charge again."""
+
+    genome_id: GenomeId
+    by: str
+    reason: str
+    at: datetime
+
+
 class ShutdownRequested(msgspec.Struct, frozen=True, tag="shutdown_requested"):
     """Somebody asked the daemon to stop."""
 
@@ -520,6 +592,13 @@ Event = (
     | ReconcileStarted
     | Reconciled
     | ShutdownRequested
+    | EvolutionStarted
+    | GenerationBred
+    | HoldoutTouched
+    | EvolutionEnded
+    | EvolutionCancelled
+    | GenomePromoted
+    | GenomeRolledBack
     | BackedUp
     | Restored
 )

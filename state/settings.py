@@ -154,12 +154,19 @@ class Beliefs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Evolution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The breeding. For a later version: read, checked, and without effect yet."""
+    """The breeding of genomes; times in seconds, `memory` in MiB for each worker."""
 
     executor: str = "processes"
     workers: Count = 0
-    population: Annotated[int, Meta(ge=2, le=1_000_000)] = 256
+    population: Annotated[int, Meta(ge=8, le=1_000_000)] = 256
     generations: Annotated[int, Meta(ge=1, le=1_000_000)] = 30
+    perception_generations: Annotated[int, Meta(ge=0, le=1_000_000)] = 10
+    seed: Count = 1
+    nice: Annotated[int, Meta(ge=0, le=19)] = 15
+    memory: Annotated[int, Meta(ge=256, le=1_000_000)] = 2048
+    generation_timeout: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
+    gap: Annotated[int, Meta(ge=1, le=1000)] = 20
+    promotion: Literal["command", "automatic"] = "command"
 
 
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ import msgspec
 
 from state.belief import Belief
 from state.event import Booked, Difference, Expected, Start
+from state.evolved import Evolution
 from state.instrument import ZERO, Instrument, Symbol, amount
 from state.ledger import Ledger
 from state.order import Order, OrderId, Rid
@@ -107,6 +108,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     asker: Asker = Asker()
     expected: tuple[Expected, ...] = ()
     pending: Decimal = ZERO
+    evolution: Evolution = Evolution()
 
     def price(self, symbol: Symbol) -> Decimal | None:
         """Return the last price known, None when there never was one."""

@@ -17,7 +17,7 @@ from state.snapshot import Snapshot
 class Unavailable(msgspec.Struct, frozen=True):
     """No answer now, and nothing was written: the same key may be asked again."""
 
-    kind: Literal["not_ready", "not_found", "invalid"]
+    kind: Literal["not_ready", "not_found", "invalid", "conflict"]
     code: str
     message: str
     hint: str = ""

@@ -6,10 +6,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from state.evolved import Verdict
 from strategies.baselines import BASELINES, earned
 from strategies.evolution import Course, Standing
 from strategies.fitness import Market, sharpe, simulated
-from strategies.selection import Exhibit, Verdict, judged
+from strategies.selection import Exhibit, judged
 
 Array = NDArray[np.float64]
 

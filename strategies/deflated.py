@@ -87,15 +87,6 @@ def expected_maximum(trials: float, variance: float) -> float:
     return sqrt(variance) * luck
 
 
-def independent_trials(trials: int, correlation: float) -> float:
-    """Return how many independent trials are worth as much as `trials` correlated ones.
-
-    `correlation` is the mean of all pairs'. Bailey & López de Prado, 2014, appendix A.3.
-    """
-    rho = min(max(correlation, 0.0), 1.0)
-    return rho + (1.0 - rho) * trials
-
-
 def deflated_sharpe(of: Moments, trials: float, variance: float) -> float:
     """Return the probability that the true Sharpe ratio is above what luck gave the best trial.
 

@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from state.evolved import Criterion, Verdict
 from strategies.bootstrap import compared
 from strategies.cscv import overfitting
 from strategies.deflated import (
     Moments,
     annualised,
     expected_maximum,
-    independent_trials,
     mean_correlation,
     moments,
     probabilistic_sharpe,
@@ -33,26 +33,6 @@ LEVEL: Final = 0.05  # of the comparison out of sample, shared out over all touc
 MOST_OVERFIT: Final = 0.5  # probability of backtest overfitting: as bad as choosing blindly
 FEWEST_TRADES: Final = 100.0
 BLOCKS: Final = 10
-
-
-class Test(msgspec.Struct, frozen=True):
-    """One test: its value must be at least `bound`, or at most, as `sense` says."""
-
-    name: str
-    value: float
-    sense: str  # ">=" or "<="
-    bound: float
-    meaning: str
-
-    @property
-    def passed(self) -> bool:
-        """Return whether the value is within its bound; what isn't a number is not."""
-        return self.value >= self.bound if self.sense == ">=" else self.value <= self.bound
-
-    def __str__(self) -> str:
-        """Return it as people read it."""
-        word = "passed" if self.passed else "failed"
-        return f"{word}: {self.name} = {self.value:.4g}, bound {self.sense} {self.bound:.4g}"
 
 
 class Exhibit(msgspec.Struct, frozen=True):
@@ -73,21 +53,13 @@ class Exhibit(msgspec.Struct, frozen=True):
     per_year: float
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    """Whether a candidate may be promoted, and each test behind it."""
-
-    promotable: bool
-    tests: tuple[Test, ...]
-    deflated_sharpe: float
-    pbo: float
-    trials: int
-    reference: str  # the strongest of the others in sample: what has to be beaten
-    out_of_sample: Mapping[str, float]
-    reasons: tuple[str, ...]  # the tests that failed
-
-
 def judged(exhibit: Exhibit, parts: Segments, chance: np.random.Generator) -> Verdict:
-    """Return the verdict on a candidate. Touches the holdout: journal that before."""
+    """Return the verdict on a candidate. Touches the holdout: journal that before.
+
+    The luck of the best of n trials without skill, whose estimates are correlated with each other
+    by rho, is that of n independent ones whose variance is 1 - rho of a Sharpe estimate's: what all
+    have in common chooses nobody.
+    """
     known = slice(parts.train[0], parts.validate[1])  # what it was bred on and chosen by
     fresh = np.r_[slice(*parts.validate), slice(*parts.test)]
     holdout = slice(*parts.test)
@@ -97,8 +69,8 @@ def judged(exhibit: Exhibit, parts: Segments, chance: np.random.Generator) -> Ve
         "champion" if "champion" in in_sample else max(in_sample, key=lambda name: in_sample[name])
     )
     mine = moments(exhibit.returns[known])
-    effective = independent_trials(exhibit.trials, mean_correlation(exhibit.sample))
-    luck = expected_maximum(effective, 1.0 / max(mine.observations - 1, 1))
+    alike = min(max(mean_correlation(exhibit.sample), 0.0), 1.0)
+    luck = expected_maximum(exhibit.trials, (1.0 - alike) / max(mine.observations - 1, 1))
     beaten = max(0.0, in_sample[reference])
     deflated = probabilistic_sharpe(mine, beaten + luck)
     pbo = overfitting(exhibit.sample, BLOCKS)
@@ -109,31 +81,31 @@ def judged(exhibit: Exhibit, parts: Segments, chance: np.random.Generator) -> Ve
     last = sharpe(exhibit.returns[holdout, None], year)[0]
     last -= max(0.0, sharpe(exhibit.others[reference][holdout, None], year)[0])
     tests = [
-        Test("trades", exhibit.trades, ">=", FEWEST_TRADES, "orders that filled, whole history"),
-        Test(
+        Criterion("trades", exhibit.trades, ">=", FEWEST_TRADES, "orders filled, whole history"),
+        Criterion(
             "capacity",
             exhibit.capacity,
             ">=",
             exhibit.equity,
             "equity up to which its average order is within risk.max_order_notional",
         ),
-        Test(
+        Criterion(
             "deflated Sharpe ratio",
             deflated,
             ">=",
             CONFIDENCE,
             f"probability that it beats {reference} and the luck of {exhibit.trials} trials "
-            f"({effective:.0f} independent): a Sharpe ratio of "
+            f"(mean correlation {alike:.2f}): a Sharpe ratio of "
             f"{annualised(beaten + luck, year):.2f} a year (Bailey & López de Prado 2014)",
         ),
-        Test(
+        Criterion(
             "probability of backtest overfitting",
             pbo.probability,
             "<=",
             MOST_OVERFIT,
             "how often the best of the past is below the middle afterwards (Bailey et al. 2017)",
         ),
-        Test(
+        Criterion(
             f"better than {reference} out of sample",
             against[reference].p_value,
             "<=",
@@ -142,7 +114,7 @@ def judged(exhibit: Exhibit, parts: Segments, chance: np.random.Generator) -> Ve
             f"year, by block bootstrap; touch {exhibit.touches} of this holdout",
         ),
         *(
-            Test(
+            Criterion(
                 f"no worse than {name} out of sample",
                 each.difference,
                 ">=",
@@ -153,7 +125,7 @@ def judged(exhibit: Exhibit, parts: Segments, chance: np.random.Generator) -> Ve
             for name, each in against.items()
             if name != reference
         ),
-        Test(
+        Criterion(
             "holdout",
             float(last),
             ">=",

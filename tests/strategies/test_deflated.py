@@ -10,7 +10,6 @@ from strategies.deflated import (
     Moments,
     deflated_sharpe,
     expected_maximum,
-    independent_trials,
     mean_correlation,
     minimum_track_record,
     moments,
@@ -85,9 +84,3 @@ def test_the_mean_correlation_is_that_of_all_pairs():
         pairs.mean()
     )
     assert mean_correlation(np.zeros((10, 3))) == 1.0
-
-
-def test_trials_that_are_all_alike_are_one():
-    assert independent_trials(1000, 1.0) == 1.0
-    assert independent_trials(1000, 0.0) == 1000.0
-    assert independent_trials(1000, 0.5) == 500.5
