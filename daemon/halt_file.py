@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from control.durably import placed, synced
 from control.halt_file import NAME
 
 
@@ -45,9 +46,12 @@ class HaltFile:
             return HaltNote()
 
     def write(self, note: HaltNote) -> None:
-        """Write the file; OSError when that fails (the journal has the halt then)."""
-        self._path.write_bytes(msgspec.json.encode(note))
+        """Write the file whole and durably; OSError when that fails (the journal has it then)."""
+        new = self._path.with_name(f"{NAME}.new")
+        new.write_bytes(msgspec.json.encode(note))
+        placed(new, self._path)
 
     def remove(self) -> None:
-        """Take the file away."""
+        """Take the file away, for good."""
         self._path.unlink(missing_ok=True)
+        synced(self._path.parent)

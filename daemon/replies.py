@@ -109,6 +109,8 @@ def data(now: Snapshot, cause: Cause, events: Sequence[Event]) -> Any:
     asked = [e for e in events if isinstance(e, CancelRequested | OrderStopped)]
     if asked or cause.op in {"cancel", "halt"}:
         answer["asked_back"] = [e.order_id for e in asked]
+    if cause.rid in now.flattening:
+        answer["flatten"] = "queued until the books are known to agree with the broker's"
     if cause.op in {"halt", "resume"}:
         answer["halts"] = [builtin(halting) for halting in now.halts.values()]
     if cause.op in {"reconcile", "reconcile_accept"}:
@@ -149,6 +151,7 @@ def final_reply(stored: StoredCommand, finished: CommandFinished) -> Reply:
     reply = decode_reply(stored.reply)
     body = dict(reply.data or {})
     body["orders"] = [builtin(order(one, stored.key)) for one in finished.orders]
+    body.pop("flatten", None)
     unfilled = [one for one in finished.orders if one.status is not Status.FILLED]
     if reply.exit is not Exit.DONE:
         return replace(reply, data=body)

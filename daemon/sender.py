@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from daemon.engine import Engine
 from daemon.seams import Broker
+from state.book import Book, book_of
 from state.command import Claim, RecordStatus, ReportKind, Withhold
 from state.order import Order, Status
+from state.trading import last_look
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +22,7 @@ class Sender:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._book: Book | None = None  # of the last look: many orders are looked at in a row
         self._floor: int | None = None  # the gate is closed until recovery says where ids begin
         self._connection = 0  # the one that the books were compared over
 
@@ -80,13 +83,10 @@ class Sender:
         if order.status is Status.PENDING_CANCEL:
             why = "asked back before it was sent"
             return RecordStatus(order_id, ReportKind.NOT_SEEN, reason=why)
-        if order.source != "flatten" and (halting := now.halting(order.symbol)):
-            return Withhold(order_id, "halted", halting.reason)
         if order.source != "flatten" and self._stopped():
             return Withhold(order_id, "halted", "halted by the halt file")
         if self._floor is None or not self._connected():
             why = "the broker's connection closed"
             return RecordStatus(order_id, ReportKind.NOT_SEEN, reason=why)
-        if order.symbol not in now.marks:
-            return Withhold(order_id, "expired", "there is no price")
-        return None
+        self._book = book_of(now, self._book)
+        return last_look(now, order, self._engine.moment(), self._book)

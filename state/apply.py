@@ -25,6 +25,8 @@ from state.event import (
     EvolutionStarted,
     ExecutionCorrected,
     ExpectationMet,
+    FlattenDue,
+    FlattenQueued,
     GenerationBred,
     GenomePromoted,
     GenomeRolledBack,
@@ -169,6 +171,15 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
             return replace(now, day=replace(now.day, exempt=True) if now.day else None)
         case Halted(scope, reason, code, actor, at):
             return replace(now, halts={**now.halts, scope: Halting(scope, reason, code, actor, at)})
+        case FlattenQueued(rid, scope):
+            return replace(
+                now,
+                flattening={**now.flattening, rid: scope},
+                commands={**now.commands, rid: ()},
+            )
+        case FlattenDue(rid):
+            waiting = {r: scope for r, scope in now.flattening.items() if r != rid}
+            return replace(now, flattening=waiting)
         case Resumed(scope):
             return resumed(now, scope)
         case ReconcileStarted():

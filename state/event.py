@@ -414,6 +414,21 @@ class Halted(msgspec.Struct, frozen=True, tag="halted"):
     at: datetime
 
 
+class FlattenQueued(msgspec.Struct, frozen=True, tag="flatten_queued"):
+    """Positions are to be closed as soon as the books are known to agree with the broker's."""
+
+    rid: Rid
+    scope: str
+    at: datetime
+
+
+class FlattenDue(msgspec.Struct, frozen=True, tag="flatten_due"):
+    """A queued flattening happens now, or, after a resume, not at all."""
+
+    rid: Rid
+    at: datetime
+
+
 class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
     """A halt was lifted by somebody who said so by name."""
 
@@ -587,6 +602,8 @@ Event = (
     | DifferenceExpected
     | ExpectationMet
     | Halted
+    | FlattenQueued
+    | FlattenDue
     | Resumed
     | LimitsChanged
     | ReconcileStarted

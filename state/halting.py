@@ -3,7 +3,7 @@
 from state.book import book_of
 from state.command import Halt, HaltForDisk, Resume
 from state.denial import Code, Denial
-from state.event import Halted, OrderDenied, Resumed
+from state.event import CommandFinished, FlattenDue, FlattenQueued, Halted, OrderDenied, Resumed
 from state.instrument import ZERO, Symbol
 from state.order import Order, Status
 from state.snapshot import Halting, Snapshot
@@ -72,9 +72,29 @@ def halt(course: Unfolding, command: Halt) -> Unavailable | None:
         )
     elif not command.flatten:
         course.skip("ALREADY_HALTED", f"{scope} is halted: {course.now.halts[scope].reason}")
-    if command.flatten:
+    if command.flatten and course.now.reconciled:
         flatten(course, scope)
+    elif command.flatten:  # what is held is not known, so neither is what would close it
+        course.note(FlattenQueued(course.rid, scope, course.moment.at))
     return None
+
+
+def flatten_queued(course: Unfolding) -> None:
+    """Close what was to be closed once the books agree: they do."""
+    for rid, scope in course.now.flattening.items():
+        course.note(FlattenDue(rid, course.moment.at))
+        with course.on_behalf_of(rid):
+            flatten(course, scope)
+        if not course.now.commands[rid]:  # there was nothing to close
+            course.note(CommandFinished(rid, (), course.moment.at))
+
+
+def forget_flattening(course: Unfolding, scope: str) -> None:
+    """Let a resume take back what was to be closed and is not yet."""
+    for rid, queued in course.now.flattening.items():
+        if scope in {"account", queued}:
+            course.note(FlattenDue(rid, course.moment.at))
+            course.note(CommandFinished(rid, (), course.moment.at))
 
 
 def flatten(course: Unfolding, scope: str) -> None:
@@ -132,6 +152,7 @@ def resume(course: Unfolding, command: Resume) -> None:
     else:
         by = f"{course.actor} ({command.accept_risk})"
         course.note(Resumed(command.scope, command.reason, by, course.moment.at))
+        forget_flattening(course, command.scope)
 
 
 def halt_for_disk(course: Unfolding, command: HaltForDisk) -> None:

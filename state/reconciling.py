@@ -25,7 +25,7 @@ from state.explaining import (
     split_ratio,
     tolerance,
 )
-from state.halting import lasting, stop_trading
+from state.halting import flatten_queued, lasting, stop_trading
 from state.instrument import LARGEST, ZERO, AmountOutOfRange, money
 from state.order import OrderId
 from state.snapshot import Snapshot
@@ -107,6 +107,8 @@ def record_reconciliation(course: Unfolding, found: RecordReconciliation) -> Non
     if left and left == known and not course.now.reconciled:
         return  # it is on record, and so is the halt
     course.note(Reconciled(left, at))
+    if not left:
+        flatten_queued(course)
     if left and left != known and not lasting(course.now):
         shown = "; ".join(f"{d.subject} ours {d.ours}, broker {d.broker}" for d in left)
         stop_trading(
@@ -167,6 +169,7 @@ def accept_difference(course: Unfolding, command: AcceptDifference) -> None:
             price = now.marks[found.subject].price
             course.note(PositionAdjusted(found.subject, gap, price, command.reason, at))
     course.note(Reconciled((), at))
+    flatten_queued(course)
 
 
 def explain_pending(course: Unfolding, command: AcceptDifference) -> None:

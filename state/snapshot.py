@@ -109,6 +109,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     expected: tuple[Expected, ...] = ()
     pending: Decimal = ZERO
     evolution: Evolution = Evolution()
+    flattening: Mapping[Rid, str] = {}  # scopes to close when the books agree, by command
 
     def price(self, symbol: Symbol) -> Decimal | None:
         """Return the last price known, None when there never was one."""

@@ -1,14 +1,18 @@
 """Deciding single orders: submit through the gate, ask back, claim for sending."""
 
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
-from state.book import book_of
-from state.case import Proposed
+from msgspec.structs import replace
+
+from state.book import Book, book_of
+from state.case import Case, Guard, Proposed
 from state.command import CancelOrders, Claim, SubmitOrder, Withhold
 from state.denial import Code, Denial
 from state.event import CancelRequested, OrderClaimed, OrderDenied, OrderStopped, OrderSubmitted
-from state.instrument import Symbol
+from state.guards import exposure, soundness
+from state.instrument import ZERO, Symbol
+from state.moment import Moment
 from state.order import Order, Status
 from state.risk import check
 from state.snapshot import Snapshot
@@ -162,7 +166,7 @@ def claim(course: Unfolding, command: Claim) -> None:
             continue
         if (halting := course.now.halting(order.symbol)) and order.source != "flatten":
             course.note(OrderStopped(order_id, "halted", halting.reason, at))
-        elif passed(course.now, order):
+        elif passed(course.now, order, course.moment):
             course.note(OrderStopped(order_id, "expired", f"session {order.session} is over", at))
         elif course.now.reconciled:
             oid = max(course.now.next_oid, command.floor)
@@ -176,6 +180,49 @@ def withhold(course: Unfolding, command: Withhold) -> None:
         course.note(OrderStopped(order.order_id, command.why, command.reason, course.moment.at))
 
 
-def passed(now: Snapshot, order: Order) -> bool:
-    """Return whether the session an order was made for is over."""
-    return now.session is not None and order.session <= now.session and now.replaying
+def passed(now: Snapshot, order: Order, moment: Moment) -> bool:
+    """Return whether the session an order was made for is over, or past its last moment to join.
+
+    In a replay that is when its bar has closed; else when orders go to a later session by now.
+    """
+    if now.replaying:
+        return now.session is not None and order.session <= now.session
+    return moment.target is not None and order.session < moment.target
+
+
+AGAIN: Final[tuple[Guard, ...]] = (  # what time alone may have changed since the order was gated
+    soundness.no_price,
+    soundness.stale_data,
+    exposure.price_collar,
+)
+
+
+def last_look(now: Snapshot, order: Order, moment: Moment, book: Book) -> Withhold | None:
+    """Return why a claimed order must not be sent after all; a look that fails holds it back.
+
+    `book` is that of `now`. What closes positions by order is held back by no halt.
+    """
+    if order.source != "flatten" and (halting := now.halting(order.symbol)):
+        return Withhold(order.order_id, "halted", halting.reason)
+    if passed(now, order, moment):
+        return Withhold(order.order_id, "expired", f"session {order.session} is over")
+    proposed = Proposed(
+        order.order_id, order.symbol, order.quantity, order.limit_price, order.source
+    )
+    try:
+        case = Case(now, proposed, moment, without(book, order))
+        for guard in AGAIN:
+            if denial := guard(case):
+                return Withhold(order.order_id, "expired", f"{denial.code}: {denial.message}")
+    except Exception as error:  # noqa: BLE001  whatever broke, what was not looked at is not sent
+        why = f"{Code.GUARD_FAILED}: the last look failed: {type(error).__name__}: {error}"
+        return Withhold(order.order_id, "expired", why)
+    return None
+
+
+def without(book: Book, order: Order) -> Book:
+    """Return the book in which an order does not stand in its own way."""
+    stake, size = book.stake(order.symbol), abs(order.working)
+    bought, sold = (size, ZERO) if order.quantity > 0 else (ZERO, size)
+    rest = replace(stake, buying=stake.buying - bought, selling=stake.selling - sold)
+    return replace(book, stakes={**book.stakes, order.symbol: rest})

@@ -1,5 +1,7 @@
 """A decision in the making: its events so far, and what is known after them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import msgspec
@@ -33,6 +35,7 @@ class Unfolding:
             None  # of an earlier moment: gating many orders in a row is quicker
         )
         self._legs = 0
+        self._behalf: Rid | None = None
 
     def note(self, *events: Event) -> None:
         """Let `events` have happened."""
@@ -43,6 +46,8 @@ class Unfolding:
     @property
     def rid(self) -> Rid:
         """Return the id of the command being decided; a report has none."""
+        if self._behalf is not None:
+            return self._behalf
         if self.cause is None:
             raise ValueError("a client's command came without its cause, so it has no order ids")
         return self.cause.rid
@@ -56,6 +61,16 @@ class Unfolding:
         """Return the id of this command's next order."""
         self._legs += 1
         return order_id(self.rid, self._legs - 1)
+
+    @contextmanager
+    def on_behalf_of(self, rid: Rid) -> Iterator[None]:
+        """Let what follows be caused by an earlier command, which has no orders yet."""
+        was = self._behalf, self._legs
+        self._behalf, self._legs = rid, 0
+        try:
+            yield
+        finally:
+            self._behalf, self._legs = was
 
     def refuse(self, denial: Denial) -> None:
         """End in a durable no."""

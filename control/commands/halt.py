@@ -58,5 +58,7 @@ def page(reply: Reply, ink: Ink) -> str:
         (one["scope"], f"{one['reason']} (by {one['actor']}, {ink.when(one['at'])})")
         for one in halts
     ]
+    if "flatten" in data:
+        lines.append(("flatten", data["flatten"]))
     asked = data.get("asked_back", ())
     return facts([*(lines or [("halted", "no")]), ("asked back", ", ".join(asked))])

@@ -38,6 +38,11 @@ class Custodian:
         """Return whether an order sent now would reach the broker behind it."""
         return self.behind.connected
 
+    @property
+    def connection(self) -> int:
+        """Return the number of the connection of the broker behind it."""
+        return self.behind.connection
+
     def place(self, order: Order) -> None:
         """Pass an order on."""
         self.behind.place(order)

@@ -2,12 +2,24 @@
 
 import asyncio
 import json
+from contextlib import asynccontextmanager
 from decimal import Decimal as D
 
+import pytest
+
 from control.protocol import Exit
-from state.command import Halt, HaltForDisk, MoveCash, Resume, SubmitOrder
+from state.command import (
+    Halt,
+    HaltForDisk,
+    MoveCash,
+    RecordFill,
+    RecordReconciliation,
+    Resume,
+    SubmitOrder,
+)
 from state.denial import Code
-from tests.desk import desk
+from state.order import request_id
+from tests.desk import CONFIG, desk
 
 BUY = SubmitOrder("buy", "KO", D(10))
 FULL, ROOM = HaltForDisk(full=True, detail="full"), HaltForDisk(full=False)
@@ -123,3 +135,85 @@ async def during_a_close(one, command):
     await one.close(50, 100)
     one.broker.on_close = on_close
     return asked[0]
+
+
+class TestFlatteningWhileTheBooksAreCompared:
+    async def test_it_waits_for_what_is_held_to_be_known(self, tmp_path):
+        async with holding(tmp_path) as one:
+            await one.engine.tell(RecordReconciliation(started=True))
+            reply = await one.say(Halt("out", flatten=True), key="h")
+            assert (reply.ok, reply.status) == (True, "accepted")
+            assert reply.data["flatten"].startswith("queued")
+            assert not one.now.open_orders
+
+            sold = RecordFill("elsewhere", "EXT.1", "KO", D(-4), D(50), D(0), one.now.at)
+            await one.engine.tell(sold)  # found while we look: six are left
+            await one.engine.tell(RecordReconciliation())
+            (order,) = one.now.open_orders
+            assert (order.quantity, order.source, order.rid) == (-6, "flatten", request_id("h"))
+            assert "flatten" not in (await one.say(Halt("out", flatten=True), key="h2")).data
+
+    async def test_it_outlasts_a_restart(self, tmp_path):
+        async with holding(tmp_path) as one:
+            await one.engine.tell(RecordReconciliation(started=True))
+            await one.say(Halt("out", flatten=True), key="h")
+        async with desk(tmp_path) as again:
+            await again.quiet()
+            await again.close(50, 100)
+            assert again.now.ledger.held("KO") == 0
+            reply = await again.say(Halt("out", flatten=True), key="h")
+            assert (reply.ok, reply.status, reply.replayed) == (True, "completed", True)
+
+    async def test_with_nothing_to_close_it_is_over_when_the_books_agree(self, tmp_path):
+        async with desk(tmp_path) as one:
+            await one.close(50, 100)
+            await one.engine.tell(RecordReconciliation(started=True))
+            await one.say(Halt("out", flatten=True), key="h")
+            await one.engine.tell(RecordReconciliation())
+            reply = await one.say(Halt("out", flatten=True), key="h")
+            assert (reply.status, reply.exit) == ("completed", Exit.DONE)
+
+    async def test_a_resume_takes_it_back(self, tmp_path):
+        async with holding(tmp_path) as one:
+            await one.engine.tell(RecordReconciliation(started=True))
+            await one.say(Halt("out", flatten=True), key="h")
+            await one.say(Resume("not after all", "ann"), key="r")
+            await one.engine.tell(RecordReconciliation())
+            assert one.now.ledger.held("KO") == 10
+            assert not one.now.open_orders
+
+
+@asynccontextmanager
+async def holding(state):
+    """Run a desk that holds 10 KO."""
+    async with desk(state) as one:
+        await one.close(50, 100)
+        await one.say(BUY, key="b")
+        await one.close(50, 100)
+        assert one.now.ledger.held("KO") == 10
+        yield one
+
+
+FALLEN = CONFIG.replace("[risk]", "[risk]\nmax_drawdown = 0.1\nmax_day_loss = 1.0")
+LOST = CONFIG.replace("[risk]", "[risk]\nmax_drawdown = 1.0\nmax_day_loss = 0.1")
+
+
+@pytest.mark.parametrize(("config", "code"), [(FALLEN, "DRAWDOWN"), (LOST, "DAY_LOSS")])
+async def test_a_loss_halts_through_restarts_new_days_and_a_clock_set_back(tmp_path, config, code):
+    async with desk(tmp_path, config=config) as one:
+        await one.close(50, 100)
+        await one.say(SubmitOrder("buy", "KO", D(1000)), key="b")
+        await one.close(50, 100)
+        await one.close(35, 100)
+        assert one.now.halting().code == code
+    for n in range(20):
+        async with desk(tmp_path, config=config) as again:
+            again.clock.jump_wall(-86_400 * n)
+            assert again.now.halting().code == code
+            if n % 5 == 0:
+                await again.close(36 + n, 100)  # a new day, and a better one
+            reply = await again.say(BUY, key=f"b{n}")
+            assert (reply.exit, reply.error.code) == (Exit.REFUSED, "TRADING_HALTED")
+    async with desk(tmp_path, config=config) as last:
+        assert (await last.say(Resume("looked at", "ann"), key="r")).ok
+        assert (await last.say(BUY, key="after")).ok
