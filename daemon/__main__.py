@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
@@ -23,6 +23,7 @@ from control.address import (
 from control.version import VERSION
 from daemon.clock import SystemClock
 from daemon.logs import start_logging
+from daemon.pool import still_working
 from daemon.watchdog import watched
 from state.configuration import DEMO, Effective, decode, shown
 from state.duration import seconds
@@ -97,7 +98,19 @@ def run(argv: Sequence[str] | None = None) -> None:
         raise SystemExit(End.BAD_CONFIGURATION) from e
     start_logging(effective.settings.telemetry.log_level)
     state = Path(state_directory(arguments.state, os.environ, os.path.isdir))
-    raise SystemExit(ended(arguments, effective, state))
+    leave(ended(arguments, effective, state))
+
+
+def leave(end: End) -> NoReturn:
+    """End the process, at once where a thread still works.
+
+    Python would end such a thread in the middle of its C++, and that aborts the process.
+    """
+    if still_working():
+        logging.shutdown()
+        sys.stderr.flush()
+        os._exit(end)
+    raise SystemExit(end)
 
 
 def reload(arguments: Arguments, before: Effective, again: Callable[[], None]) -> None:

@@ -94,12 +94,13 @@ class Mind:
     ) -> None:
         self._pool, self._model, self._limits = pool, model, limits
         self._symbols = tuple(symbols)
-        self._name, self._cache, self._patience = engine, cache, patience
+        self._name, self._cache, self.patience = engine, cache, patience
         self._hash = model_hash(model)
         self._awake: Awake | None = None
         self._recall: Recall | None = None
         self._last: Belief | None = None
         self._busy: asyncio.Future[Any] | None = None
+        self._waking = False
         self._failure = "it has not been woken yet"
         self._at: datetime | None = None
         self._parity: float | None = None
@@ -118,7 +119,7 @@ class Mind:
         Then it is rebuilt from the closes that `recall` finds. Nothing is raised: what went wrong
         is an alarm, and the next close tries again.
         """
-        self._last, self._recall = last, recall
+        self._last, self._recall, self._waking = last, recall, True
         try:
             past: Sequence[Past] = ()
             if not self._goes_on(last):
@@ -132,6 +133,8 @@ class Mind:
         except Exception as e:  # noqa: BLE001 whatever it is, trading goes on without new targets
             self._fail("mind_not_awake", e)
             return
+        finally:
+            self._waking = False
         self._at = last.at if last is not None and self._awake.origin == "stored" else None
         self._failure = ""
         log.info("mind_awake", extra={"engine": self._name, "belief": self._awake.origin})
@@ -145,14 +148,14 @@ class Mind:
             self._failure = "an earlier bar is still being thought about"
             log.error("mind_busy", extra={"session": close.session.isoformat()})
             return None
-        if self._awake is None and self._recall is not None:
+        if self._awake is None and self._recall is not None and not self._waking:
             await self.wake(self._last, self._recall)
         awake = self._awake
         if awake is None:
             return None
         try:
             step = await self._within(
-                self._patience, self._stepped, awake, close, held, not self._checked
+                self.patience, self._stepped, awake, close, held, not self._checked
             )
             self._compared(step.apart)
         except Exception as e:  # noqa: BLE001 as above
@@ -203,10 +206,11 @@ class Mind:
                 log.warning("belief_unreadable", extra={"detail": str(e)})
             else:
                 drift, origin = drift_of(last, self._symbols), "stored"
+        plain = NumpyEngine(self._model)  # the same to rounding, and in half the time
         for one in past:
             weights = np.array([one.held.get(symbol, 0.0) for symbol in self._symbols])
             bars = bars_of(one.close, self._symbols)
-            thought = decide(self._model, engine, held, bars, weights, self._limits)
+            thought = decide(self._model, plain, held, bars, weights, self._limits)
             drift = self._drifted(drift, held, thought)
             held, origin = thought.belief, "rebuilt"
         # once for nothing, so that the first bar of the market finds everything compiled

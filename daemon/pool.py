@@ -6,12 +6,22 @@ from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
+from threading import enumerate as enumerate_threads
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 Job = tuple[Future[Any], Callable[[], Any]]
+
+
+class Worker(Thread):
+    """The thread of a pool."""
+
+
+def still_working() -> bool:
+    """Return whether the thread of a pool has outlived it, in work that did not end in time."""
+    return any(isinstance(thread, Worker) for thread in enumerate_threads())
 
 
 class ThreadPool:
@@ -22,7 +32,7 @@ class ThreadPool:
 
     def __init__(self, name: str) -> None:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._thread = Thread(target=self._serve, name=name, daemon=True)
+        self._thread = Worker(target=self._serve, name=name, daemon=True)
         self._thread.start()
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -37,6 +47,8 @@ class ThreadPool:
         self._jobs.put((done, bool))
         self._jobs.put(None)
         await asyncio.wait([asyncio.wrap_future(done)], timeout=patience)
+        if done.done():
+            self._thread.join()
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -34,7 +34,7 @@ commission_bps = 1.0
 slippage_bps = 2.0
 
 [strategy]
-name = "inverse_volatility"
+name = "active_inference"
 
 [risk]
 max_day_loss = 0.2

@@ -84,7 +84,7 @@ class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class StrategyChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which strategy proposes targets, with its own parameters."""
 
-    name: str = "inverse_volatility"
+    name: str = "active_inference"
     parameters: Mapping[str, float] = {}
     window: Annotated[int, Meta(ge=2, le=100_000)] = 300  # closes handed to the strategy
 

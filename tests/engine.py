@@ -132,7 +132,7 @@ class Daemon:
 
     def __init__(self, docker, image, *options, command=("tmd", "--demo")):
         self.docker, self.image, self.command = docker, image, command
-        self.options = options
+        self.options = ("--env", "TM_STRATEGY__NAME=inverse_volatility", *options)
         self.run_volume = docker("volume", "create").stdout.strip()
         self.state_volume = docker("volume", "create").stdout.strip()
         self.container = ""

@@ -24,6 +24,11 @@ ROOT = Path(__file__).parent.parent
 TMD = Path(sys.executable).with_name("tmd")
 DEADLINE = 60.0  # seconds that something which takes one may take
 
+# A test that names no strategy is spared the seconds in which jax is imported.
+UNMINDED = """
+[strategy]
+name = "inverse_volatility"
+"""
 # Closes come quickly, and no limit is in the way of a test that is about something else.
 CONFIGURATION = """\
 [replay]
@@ -64,9 +69,8 @@ class Tmd:
         self.folder, self.state = folder, folder / "state"
         self.socket, self.log = str(folder / "s"), folder / "log"
         self.file = folder / "config.toml"
-        self.file.write_text(
-            CONFIGURATION.format(pace=pace) if configuration is None else configuration
-        )
+        text = CONFIGURATION.format(pace=pace) if configuration is None else configuration
+        self.file.write_text(text if "[strategy]" in text else text + UNMINDED)
         self.process: subprocess.Popen | None = None
 
     def __enter__(self) -> "Tmd":
@@ -84,8 +88,12 @@ class Tmd:
             "HOME": str(self.folder),
             "TM_SOCKET": self.socket,
             "OPENBLAS_NUM_THREADS": "1",
-            **({} if "[telemetry]" in self.file.read_text() else {"TM_TELEMETRY__HTTP": ""}),
+            **({} if "[telemetry]" in self.configured() else {"TM_TELEMETRY__HTTP": ""}),
         }
+
+    def configured(self) -> str:
+        """The configuration's text, empty where a test took the file away."""
+        return self.file.read_text() if self.file.exists() else ""
 
     def launch(self, *arguments: str, under: tuple[str, ...] = ()) -> subprocess.Popen:
         """Start a process on this folder; `under` is a command that runs another one."""

@@ -186,16 +186,18 @@ class Slow(InlinePool):
 
 async def test_one_that_takes_too_long_is_not_waited_for(caplog):
     pool = Slow()
-    one = await awake(pool=pool, patience=0.01)
+    one = await awake(pool=pool)
     whole = await thought(await awake(), closes()[:3])
     first = await one.think(closes()[0], NOTHING)
     pool.go.clear()
+    one.patience = 0.0
 
     assert await one.think(closes()[1], NOTHING) is None
     assert await one.think(closes()[1], NOTHING) is None
     assert "mind_busy" in caplog.text
 
     pool.go.set()
+    one.patience = 60.0
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     again = await one.think(closes()[1], NOTHING)

@@ -1,0 +1,84 @@
+"""The mind across kills: what it believes and wants in the end is what it would have anyway."""
+
+import asyncio
+import os
+import signal
+from random import Random
+
+import pytest
+
+from state.belief import instruments
+from tests.kills.books import faults
+from tests.kills.lives import Forked
+from tests.kills.test_restart import left
+from tests.tmd import Tmd
+
+pytestmark = [pytest.mark.area("evolution and beliefs"), pytest.mark.timeout(900)]
+
+YEARS = """\
+[trading]
+mode = "autonomous"
+rebalance = "1w"
+[replay]
+start = {start}-01-02
+end = 2019-12-31
+pace = {pace}
+at_end = "stop"
+[strategy]
+name = "active_inference"
+parameters = {{ band = 0.001 }}
+[beliefs]
+engine = "numpy"
+[execution]
+band = 0.001
+[risk]
+max_day_turnover = 1.0
+max_day_loss = 0.2
+max_drawdown = 0.5
+"""
+
+
+def undisturbed(folder, start):
+    """What the years leave in one go."""
+    with Tmd(folder, YEARS.format(start=start, pace=0)) as tmd:
+        assert tmd.start().ended(600) == 0, tmd.said()
+    assert faults(tmd) == []
+    return left(tmd)
+
+
+async def disturbed(folder, start, kills):
+    """What they leave with so many kills, each at a random moment."""
+    tmd, chance, done = Tmd(folder, YEARS.format(start=start, pace=100)), Random(11), 0
+    async with Forked(tmd) as lives:
+        while True:
+            await lives.begin()
+            life = asyncio.create_task(lives.ended())
+            if done < kills:
+                await asyncio.wait([life], timeout=chance.uniform(0.2, 0.7))
+                if not life.done():
+                    os.kill(lives.pid, signal.SIGKILL)
+            if (code := await life) == 0:
+                break
+            assert code == -signal.SIGKILL, tmd.said()
+            done += 1
+    assert done == kills
+    assert faults(tmd) == []
+    assert "belief_refused" not in tmd.said()
+    return left(tmd)
+
+
+@pytest.mark.parametrize(
+    ("start", "kills"), [(2019, 3), pytest.param(2003, 100, marks=pytest.mark.nightly)]
+)
+async def test_what_is_believed_and_wanted_is_bit_for_bit_what_it_would_have_been(
+    tmp_path, start, kills
+):
+    whole = undisturbed(tmp_path / "whole", start)
+    killed = await disturbed(tmp_path / "killed", start, kills)
+
+    assert killed["belief"] == whole["belief"]  # its bytes, and all that is shown of them
+    assert killed["targets"] == whole["targets"]
+    assert killed == whole
+    told = list(instruments(whole["belief"]))
+    assert all(one.ok for one in told)
+    assert len(whole["ledger"].positions) > 10
