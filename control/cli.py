@@ -39,6 +39,7 @@ COMMANDS: Final = {  # name: does it change something, and so take a key
     "report": False,
     "events": False,
     "verify": False,
+    "publish": False,
     "backup": True,
     "restore": False,
     "config": False,

@@ -148,9 +148,11 @@ def verdict(failure: Exception) -> End:
     """Say why the daemon ended, and return the code that tells what to do about it."""
     from daemon.brokers.paper_book import BookRefused
     from daemon.calendar import CalendarUnknown
+    from daemon.feeds.opening import FeedImpossible
     from daemon.feeds.prices import PriceFileInvalid
     from daemon.life import TradingImpossible
     from daemon.lock import StateHeld, UnsafeFileSystem
+    from daemon.mqtt_link import LinkImpossible
     from daemon.socket_file import SocketUnusable
     from state.journal import CommitInDoubt, UnfitJournal
     from strategies.inference import EngineUnavailable
@@ -161,6 +163,8 @@ def verdict(failure: Exception) -> End:
         CalendarUnknown,
         ConfigurationInvalid,
         EngineUnavailable,
+        FeedImpossible,
+        LinkImpossible,
         PriceFileInvalid,
         SocketUnusable,
         StrategyUnusable,

@@ -19,15 +19,17 @@ from daemon.effects import Effects
 from daemon.engine import Engine
 from daemon.entrance import Entrance
 from daemon.feeds.bundle import benchmark
-from daemon.feeds.replay import ReplayFeed
+from daemon.feeds.opening import PriceFeed, begins, open_feed, run_feed, source_of
 from daemon.halt_file import HaltFile
 from daemon.handlers import Handlers
 from daemon.link import Link
 from daemon.mind import Mind
 from daemon.minding import asleep, awaken, check_engine, model_of
+from daemon.mqtt_link import MqttLink
 from daemon.recovery import tell_again
 from daemon.seams import Broker, Store
 from daemon.sender import Sender
+from daemon.telemetry.publisher import publisher_of
 from daemon.trader import Closes, Trader
 from daemon.watch import Times, Watch, mode
 from daemon.world import Machine, World
@@ -69,10 +71,10 @@ class Life:
         self._world = world or Machine()
         self._clock = self._world.clock
         chosen = self.settings
-        if chosen.feed.kind != "replay" or chosen.broker.kind != "paper":
+        if chosen.feed.kind == "ib" or chosen.broker.kind != "paper":
             raise TradingImpossible(
                 f"feed.kind = {chosen.feed.kind!r} with broker.kind = {chosen.broker.kind!r} "
-                "is not part of this version; use 'replay' and 'paper'"
+                "is not part of this version; use 'replay' or 'mqtt', and 'paper'"
             )
         self.entrance = Entrance(chosen.control)
         self._model = model_of(chosen)
@@ -80,7 +82,9 @@ class Life:
             self._strategy = self._world.strategy(chosen.strategy.name, chosen.strategy.parameters)
         else:
             check_engine(chosen.beliefs.engine)
-        self._table = self._world.prices(chosen)
+        self._source = source_of(chosen, self._world.prices)
+        self._begins = begins(chosen, self._clock)
+        MqttLink(chosen.mqtt, chosen.account.id, self._clock).check()
         self._calendar, self._calendar_is_new = self._world.calendar(
             state / CALENDAR, chosen.universe.calendar
         )
@@ -89,7 +93,7 @@ class Life:
         """Return in a line what would run."""
         chosen = self.settings
         return (
-            f"account {chosen.account.id}, {len(self._table.symbols)} symbols, "
+            f"account {chosen.account.id}, {len(self._source.symbols)} symbols, "
             f"{chosen.strategy.name}, {chosen.feed.kind} feed, {chosen.broker.kind} broker"
         )
 
@@ -101,15 +105,9 @@ class Life:
                 keep(self._state / CALENDAR, self._calendar)
             store, snapshot, head = await self._world.open_store(self._state / JOURNAL)
             owned.push_async_callback(store.aclose)
-            market = MarketClock(self._clock, follows_feed=True)
-            feed = ReplayFeed(
-                self._table,
-                self.settings.replay,
-                max_jump=self.settings.feed.max_jump,
-                calendar=self._calendar,
-                clock=self._clock,
-                market=market,
-                after=snapshot.session,
+            market = MarketClock(self._clock, follows_feed=mode(self.settings) == "replay")
+            feed = await open_feed(
+                self._source, self.settings, self._calendar, self._clock, market, snapshot, store
             )
             times = Times(self._calendar, self._clock, feed, self.settings)
             open_commands = await store.read(unfinished)
@@ -132,7 +130,7 @@ class Life:
         store: Store,
         engine: Engine,
         broker: Broker,
-        feed: ReplayFeed,
+        feed: PriceFeed,
         mind: Mind | None,
     ) -> None:
         """Run the tasks, in the order in which they may begin and must end."""
@@ -152,7 +150,8 @@ class Life:
             mind,
         )
         trader = self._trader(engine, broker, sender, feed, mind)
-        engine.act = Effects(broker, sender, halt_file, stop)
+        publisher = publisher_of(self.settings, engine, watch, self._clock)
+        engine.act = publisher.after(Effects(broker, sender, halt_file, stop))
         handlers = Handlers(
             engine,
             store,
@@ -193,15 +192,18 @@ class Life:
                 resume = partial(trader.resume, partial(store.read, last_not_placed))
                 link = Link(engine, broker, sender, self._clock, self._world.settle, resume)
                 linking = tasks.create_task(link.run(), name="link")
+                telling = tasks.create_task(publisher.run(), name="out")
                 await link.tried.wait()
-                wake = partial(awaken, mind, engine.snapshot, store, feed, self.settings.replay)
+                wake = partial(awaken, mind, engine.snapshot, store, feed, self._begins)
                 trading = tasks.create_task(self._trade(feed, trader, stop, wake), name="trader")
                 log.info("ready", extra={"socket": self._socket, "seq": engine.head.seq})
                 try:
                     await stop.wait()
                 finally:
                     handlers.end()
-                await ended(trading, linking, rounds, denials)  # the rest is still answered
+                await ended(
+                    trading, linking, rounds, denials, telling
+                )  # the rest is still answered
             try:
                 async with asyncio.timeout(DRAIN):
                     await sender.flushed()
@@ -214,14 +216,14 @@ class Life:
 
     async def _trade(
         self,
-        feed: ReplayFeed,
+        feed: PriceFeed,
         trader: Trader,
         stop: asyncio.Event,
         wake: Callable[[], Awaitable[None]],
     ) -> None:
         """Carry every close to the trader; at the end hold, or stop the daemon."""
         await wake()
-        await feed.run(trader.on_close)
+        await run_feed(feed, trader.on_close, trader.on_quotes)
         await trader.caught_up()
         log.info("feed_ended", extra={"at_end": self.settings.replay.at_end})
         if self.settings.replay.at_end == "stop":
@@ -232,7 +234,7 @@ class Life:
         engine: Engine,
         broker: Broker,
         sender: Sender,
-        feed: ReplayFeed,
+        feed: PriceFeed,
         mind: Mind | None,
     ) -> Trader:
         """Return the trader, its strategy warm with the closes before the next one."""
@@ -242,7 +244,7 @@ class Life:
             window = max(window, self._strategy.window)
         closes = Closes(feed.symbols, window)
         session = engine.snapshot.session
-        before = self._calendar.next_session(session) if session else chosen.replay.start
+        before = self._calendar.next_session(session) if session else self._begins
         if before is not None:
             closes.extend(feed.history(before, window)[2])
         due: Callable[[date], bool] | None = None
@@ -280,7 +282,7 @@ class Life:
             mode=mode(chosen),
             calendar=chosen.universe.calendar,
             strategy=chosen.strategy.name,
-            instruments=tuple(map(chosen.instrument, self._table.symbols)),
+            instruments=tuple(map(chosen.instrument, self._source.symbols)),
             limits=chosen.risk,
             execution=chosen.execution,
             cost_bps=chosen.paper.commission_bps

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from daemon.belief_rows import column
-from daemon.feeds.replay import ReplayFeed
+from daemon.feeds.opening import PriceFeed
 from daemon.mind import Mind, Past
 from daemon.seams import Pool, Store
 from state.belief_answers import last_closes
 from state.instrument import Symbol
 from state.quote import Close
-from state.settings import Replay, Settings
+from state.settings import Settings
 from state.snapshot import Snapshot
 from strategies.genome import DEFAULT, GenomeInvalid
 from strategies.inference import EngineUnavailable
@@ -64,14 +64,14 @@ def asleep(
 
 
 async def awaken(
-    mind: Mind | None, now: Snapshot, store: Store, feed: ReplayFeed, replay: Replay
+    mind: Mind | None, now: Snapshot, store: Store, feed: PriceFeed, begins: date
 ) -> None:
     """Wake the mind, if there is one, with the belief it had, or what it can be rebuilt from."""
     if mind is not None:
-        await mind.wake(now.belief, partial(recall, store, feed, now.session or replay.start))
+        await mind.wake(now.belief, partial(recall, store, feed, now.session or begins))
 
 
-async def recall(store: Store, feed: ReplayFeed, before: date, count: int) -> Sequence[Past]:
+async def recall(store: Store, feed: PriceFeed, before: date, count: int) -> Sequence[Past]:
     """Return the last `count` closes: the journaled ones, and before them what the feed knows.
 
     Where nothing is journaled yet, those are the closes before the session `before`.

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import date
 from hashlib import blake2b
 from typing import Final
@@ -19,7 +19,7 @@ from daemon.sender import Sender
 from state.command import Cause, CloseBars, Rebalance
 from state.instrument import Symbol
 from state.order import OrderId, request_id
-from state.quote import Close
+from state.quote import Close, Quote
 
 AHEAD: Final = 64  # closes on their way into the journal, while nothing depends on them
 
@@ -125,6 +125,13 @@ class Trader:
             await self._rebalance(self._key(close.session))  # in the close's own commit
         elif len(self._ahead) >= AHEAD:
             await self._ahead.popleft()
+
+    async def on_quotes(self, quotes: Collection[Quote]) -> None:
+        """Let the broker fill what is open by quotes; where nothing is open they are no news."""
+        wanted = {order.symbol for order in self._engine.snapshot.open_orders}
+        for quote in quotes:
+            if quote.symbol in wanted:
+                await self._broker.on_quote(quote)
 
     async def resume(self, lost: Callable[[str], Awaitable[OrderId | None]]) -> None:
         """Do what the run before left undone at the last close, once the books agree.

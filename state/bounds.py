@@ -14,6 +14,8 @@ from state.settings import Settings
 Complaint = str | None
 
 NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+PREFIX: Final = re.compile(r"[^\s+#/$]+(/[^\s+#/$]+){0,7}")
+CLIENT: Final = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 CURRENCY: Final = re.compile(r"[A-Z]{3}")
 SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._^=-]{0,31}")
 ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/]+):(?P<port>[0-9]{1,5})")
@@ -119,6 +121,11 @@ OF_KEY: Final[Mapping[str, Callable[[Any], Complaint]]] = {
     "account.id": matching(NAME, "1 to 64 letters, digits, dots, dashes or underscores"),
     "account.base_currency": currency,
     "universe.symbols": symbols,
+    "feed.grace": time,
+    "mqtt.prefix": matching(PREFIX, "levels of a topic, without +, # or a slash at either end"),
+    "mqtt.client_id": matching(CLIENT, "at most 64 letters, digits, dots, dashes or underscores"),
+    "mqtt.session_expiry": time,
+    "mqtt.status_every": time,
     "universe.lot": positive,
     "universe.tick": positive,
     "universe.instruments": instruments,
@@ -175,6 +182,14 @@ def together(settings: Settings) -> list[tuple[str, str, str]]:
             )
         )
     wrong += tcp(settings)
+    if settings.feed.clock == "feed" and settings.broker.kind != "paper":
+        wrong.append(
+            (
+                "feed.clock",
+                f'"feed" is for old bars, and broker.kind is {settings.broker.kind!r}',
+                'trade old bars on paper, or let the wall rule: feed.clock = "wall"',
+            )
+        )
     if settings.broker.conn and settings.broker.conn_file:
         wrong.append(
             (

@@ -47,6 +47,8 @@ class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Literal["replay", "mqtt", "ib"] = "replay"
     clock: Literal["wall", "feed"] = "wall"
     max_jump: Annotated[float, Meta(gt=0, le=100)] = 0.8
+    grace: str = "60s"  # how long a close waits for bars that are late
+    history: str = ""  # closes before the first that comes, to warm the strategy; as replay.file
 
 
 class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,7 +127,7 @@ class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The MQTT broker. For a later version: read, checked, and without effect yet."""
+    """The MQTT broker: market data in, state out. Commands never arrive by it."""
 
     host: str = "localhost"
     port: Annotated[int, Meta(ge=1, le=65_535)] = 1883
@@ -133,6 +135,12 @@ class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     username: str = ""
     password_file: str = ""
     tls: bool = False
+    tls_ca: str = ""  # a file of certificates to trust; "" for the system's
+    client_id: str = ""  # "" for trade-manager-ACCOUNT; the session at the broker hangs on it
+    qos: Literal[0, 1] = 1
+    session_expiry: str = "1d"  # how long the broker keeps what we missed
+    publish: Literal["auto", "on", "off"] = "auto"  # auto: when prices come by MQTT
+    status_every: str = "5s"
 
 
 class InteractiveBrokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -22,7 +22,7 @@ AGREEING: Final = 3  # closes at a new level until it is believed
 
 
 class Refusal(StrEnum):
-    """Why a bar was refused. The names are public: status and metrics count by them."""
+    """Why a bar or a quote was refused. The names are public: status and metrics count by them."""
 
     NAN = "nan"
     INFINITE = "infinite"
@@ -34,6 +34,16 @@ class Refusal(StrEnum):
     OUT_OF_ORDER = "out_of_order"
     DUPLICATE = "duplicate"
     JUMP = "jump"
+    # of what comes over a wire
+    MALFORMED = "malformed"  # not the JSON it should be
+    TOO_LONG = "too_long"
+    UNKNOWN_SYMBOL = "unknown_symbol"
+    NO_PRICE = "no_price"  # a quote of nothing
+    CROSSED = "crossed"  # a bid above the ask
+    OUTSIDE_SESSION = "outside_session"  # a quote while the market is closed
+    FUTURE = "future"
+    RETAINED = "retained"  # the broker's copy of something known already
+    OVERFLOW = "overflow"  # more bars waited than memory is given for
 
 
 class Level(msgspec.Struct, frozen=True):

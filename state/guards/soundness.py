@@ -90,6 +90,9 @@ def stale_data(case: Case) -> Denial | None:
     if isinstance(after, Bars):
         missed = case.now.bars - mark.bars
         stale, age = missed >= after.count, str(Bars(missed))
+        if not case.now.replaying and case.moment.bar:  # closes that were late when they came
+            open_time = case.moment.open_time(mark.at, case.moment.at)
+            stale = stale or open_time >= after.count * case.moment.bar
     else:
         old = case.moment.open_time(mark.at, case.moment.at)
         stale = old >= max(after, case.moment.bar)
