@@ -101,7 +101,5 @@ def replayed(folder: Path, **words):
     """What a year comes to by the replay feed."""
     with Tmd(folder, configured("replay", **words)) as tmd:
         tmd.start()
-        tmd.until(lambda: tmd.data()["feed"]["ended"])
-        last = journaled(tmd)
-        tmd.until(lambda: len(journaled(tmd)) == len(last))
+        tmd.until(lambda: tmd.data()["feed"]["ended"] and closed(tmd) == words.get("end", END))
         return outcome(tmd)
