@@ -106,7 +106,7 @@ def probabilities(chance):
         full=pick([0.05, 0.0, 0.0]),
         jump=pick([0.1, 0.0]),
         stop=pick([0.05, 0.0]),
-        file=pick([0.03, 0.0, 0.0]),
+        file=pick([0.15, 0.03, 0.0, 0.0]),
     )
 
 

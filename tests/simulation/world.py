@@ -355,6 +355,9 @@ class Simulation(Witness):
         venue = self.account()
         if venue is None:
             return "the venue is down"
+        at_work = self.venue if self.embedded else self.exchange.venue
+        if at_work._file.busy or at_work._waiting:
+            return "the venue is busy"
         if venue.cash != now.ledger.cash:
             return f"cash is {now.ledger.cash}, and {venue.cash} at the venue"
         for order in now.orders.values():
