@@ -46,9 +46,9 @@ MUTATIONS = {
             "        if False and (halting := course.now.halting(order.symbol)) and order.source",
         ),
         (
-            "daemon/sender.py",
-            'if order.source != "flatten" and (halting := now.halting(order.symbol)):',
-            "if False and (halting := now.halting(order.symbol)):",
+            "state/trading.py",
+            '    if order.source != "flatten" and (halting := now.halting(order.symbol)):',
+            "    if False and (halting := now.halting(order.symbol)):",
         ),
     ],
     "the halt file is not looked at before a send": [
@@ -126,7 +126,8 @@ MUTATIONS = {
         )
     ],
     "an order is sent for a session that is over": [
-        ("state/trading.py", "        elif passed(course.now, order):", "        elif False:")
+        ("state/trading.py", "elif passed(course.now, order, course.moment):", "elif False:"),
+        ("state/trading.py", "    if passed(now, order, moment):", "    if False:"),
     ],
     "what is unseen once was never placed": [
         ("daemon/recovery.py", "    await clock.sleep(settle)\n    seen =", "    seen =")
