@@ -18,7 +18,7 @@ from daemon.feeds.bundle import STOCKS, bundled
 from strategies.belief import blank
 from strategies.genome import DEFAULT
 from strategies.market_model import Z_EDGES, Tables, tables
-from strategies.observation import FEWEST, Bars, observed
+from strategies.observation import Bars, observed
 
 TRAINED_UNTIL = "2012-12-31"  # what comes later is never fitted to
 BURN_IN = 250  # bars that no score counts: every model needs a beginning
@@ -183,6 +183,7 @@ def averaged(moves: Array, half_life: float) -> Array:
 def ewma_t(seen: Evidence, n: int, half_life: float, df: float, scale: float) -> Array:
     """Return (T, 7) bins of a Student-t about 0 whose scale follows an exponential average."""
     sigma = np.sqrt(averaged(seen.move[:, n], half_life)) * scale
+    sigma[sigma == 0.0] = np.nan  # nothing moved yet
     edges = Z_EDGES * (seen.sigma[:, n] / sigma)[:, None]
     below = stdtr(df, edges)
     ends = np.zeros(len(below)), np.ones(len(below))
@@ -211,8 +212,3 @@ def by_ewma_t(seen: Evidence) -> Array:
     """Return (T, N, 7) what an EWMA-t foretells, tuned on each symbol's own training part."""
     columns = range(len(seen.prices.names))
     return np.stack([ewma_t(seen, n, *tuned_ewma_t(seen, (n,))) for n in columns], axis=1)
-
-
-def known(seen: Evidence) -> bool:
-    """Return whether the evidence begins as it must: nothing before there is a scale."""
-    return not (seen.z_bin[: int(FEWEST)] >= 0).any()

@@ -1,0 +1,180 @@
+"""Evidence about beliefs: do they tell regimes, foretell returns, earn money? Losses included.
+
+`python -m bench.beliefs`. The genome that ships was fitted to what came before 2013; every test
+below is of what came after. Prints the tables of docs/beliefs.md; fails where the acceptance does:
+on a majority of the bundled stocks the log score must beat independent returns and at least equal
+an EWMA-t that was tuned on each stock's own past.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.evidence import (
+    Evidence,
+    averaged,
+    by_ewma_t,
+    evidence,
+    filtered,
+    foretold,
+    independent,
+    index,
+    scores,
+    stocks,
+    without_ranges,
+)
+from bench.regimes import regime_table
+from bench.trading import Run, active_inference, figures, plugin, traded
+from strategies.bootstrap import compared
+from strategies.genome import DEFAULT, genome_id
+from strategies.market_model import LONG_SHORT, tables
+from strategies.sizing import Limits
+
+SEED = 5
+COST = 3e-4  # commission 1 bp and slippage 2 bp, as the paper broker's defaults
+DRAWS, BLOCK = 2_000, 21
+BASELINES = ("buy_and_hold", "inverse_volatility", "volatility_target")
+
+Array = NDArray[np.float64]
+
+
+def interval(differences: Array, chance: np.random.Generator) -> tuple[float, float]:
+    """Return 5 % and 95 % of a mean over bars, by a circular block bootstrap."""
+    bars = len(differences)
+    starts = chance.integers(bars, size=(DRAWS, bars // BLOCK))
+    rows = (starts[:, :, None] + np.arange(BLOCK)) % bars
+    low, high = np.quantile(differences[rows].mean(axis=(1, 2)), [0.05, 0.95])
+    return float(low), float(high)
+
+
+def area_under(score: Array, event: NDArray[np.bool_]) -> float:
+    """Return how often a bar with the event had a higher score than one without (Mann-Whitney)."""
+    order = np.empty(len(score))
+    order[np.argsort(score, kind="stable")] = np.arange(1, len(score) + 1)
+    hits, misses = int(event.sum()), int((~event).sum())
+    return float((order[event].sum() - hits * (hits + 1) / 2) / (hits * misses))
+
+
+def regimes() -> None:
+    """Print how often the true state was told."""
+    print("\n1. Synthetic regimes: share of bars whose state, volatility, direction was told")
+    for drift in (0.25, 0.05):
+        print(f"   drift {drift} slow sigmas a bar")
+        for name, *right in regime_table(drift, SEED):
+            print(f"   {name:<38}" + "".join(f"{value:9.3f}" for value in right))
+
+
+def stress(seen: Evidence) -> tuple[float, float]:
+    """Return the area under the curve of |z| > 1.5 at the next bar, by P(stress) and by EWMA."""
+    model = tables(DEFAULT)
+    posterior = filtered(model.A_z, model.A_r, model.B, model.D, seen.z_bin, seen.range_bin)[2]
+    rows = np.flatnonzero(seen.tested)[:-1]
+    found: list[list[float]] = []
+    for n in range(len(seen.prices.names)):
+        moves = seen.move[:, n]
+        event = np.abs(moves[rows + 1] / seen.sigma[rows + 1, n]) > 1.5
+        likely = posterior[rows, n] @ model.B[[2, 5]].sum(axis=0)
+        rival = np.sqrt(averaged(moves, 18.0))[rows + 1] / seen.sigma[rows + 1, n]
+        found.append([area_under(likely, event), area_under(rival, event)])
+    by_beliefs, by_average = np.mean(found, axis=0)
+    return float(by_beliefs), float(by_average)
+
+
+def log_scores(chance: np.random.Generator) -> bool:
+    """Print out-of-sample log scores; return whether the acceptance holds."""
+    print("\n2. Foretelling the bin of the next return, 2013 on: mean log score, higher is better")
+    print(f"   {'':<26}{'iid':>9}{'EWMA-t':>9}{'beliefs':>9}   beliefs - EWMA-t (90 % interval)")
+    shares = evidence(stocks())
+    rivals = scores(independent(shares), shares), scores(by_ewma_t(shares), shares)
+    ours = scores(foretold(tables(DEFAULT), shares), shares)
+    rows = shares.tested
+    line("20 stocks, closes", rivals, ours, rows, chance)
+    means = [each[rows].mean(axis=0) for each in (*rivals, ours)]
+    over_iid, over_ewma = int((means[2] > means[0]).sum()), int((means[2] >= means[1]).sum())
+    print(f"   of 20 stocks beliefs beat iid on {over_iid}, at least equal EWMA-t on {over_ewma}")
+    for name, iid, ewma, mine in zip(shares.prices.names, *means, strict=True):
+        print(f"     {name:<24}{iid:9.4f}{ewma:9.4f}{mine:9.4f}{mine - ewma:+11.4f}")
+    areas = [("20 stocks, closes", stress(shares))]
+    for name in ("SP500", "NASDAQ"):
+        for label, prices in (
+            ("closes", without_ranges(index(name))),
+            ("closes and ranges", index(name)),
+        ):
+            seen = evidence(prices)
+            rivals = scores(independent(seen), seen), scores(by_ewma_t(seen), seen)
+            ours = scores(foretold(tables(DEFAULT), seen), seen)
+            line(f"{name}, {label}", rivals, ours, seen.tested, chance)
+            areas.append((f"{name}, {label}", stress(seen)))
+    print("\n   Area under the curve of a move beyond 1.5 slow sigmas at the next bar")
+    for label, (by_beliefs, by_average) in areas:
+        print(f"   {label:<26}P(stress) {by_beliefs:.3f}   EWMA volatility {by_average:.3f}")
+    return over_iid > 10 and over_ewma > 10
+
+
+def line(
+    name: str,
+    rivals: tuple[Array, Array],
+    ours: Array,
+    rows: NDArray[np.bool_],
+    chance: np.random.Generator,
+) -> None:
+    """Print one line of scores."""
+    low, high = interval((ours - rivals[1])[rows].mean(axis=1), chance)
+    iid, ewma, mine = (float(each[rows].mean()) for each in (*rivals, ours))
+    print(
+        f"   {name:<26}{iid:9.4f}{ewma:9.4f}{mine:9.4f}{mine - ewma:+11.4f} ({low:+.4f} {high:+.4f})"
+    )
+
+
+def money(chance: np.random.Generator) -> None:
+    """Print what the strategies earned after costs, and how sure a difference is."""
+    print(
+        f"\n3. Money: weekly, at the next close, {COST * 1e4:.0f} bp of what is traded, from 2013 on"
+    )
+    for name, prices, limits, genome in (
+        ("20 stocks (survivors)", stocks(), Limits(0.20, 1.0), DEFAULT),
+        ("SP500 index", index("SP500"), Limits(1.0, 1.0), DEFAULT.but(cap=1.0)),
+        ("NASDAQ index", index("NASDAQ"), Limits(1.0, 1.0), DEFAULT.but(cap=1.0)),
+    ):
+        tested = prices.days > "2012-12-31"
+        runs = [traded(each, plugin(each, prices, limits), prices, COST) for each in BASELINES]
+        ours = traded("active_inference", active_inference(genome, prices, limits), prices, COST)
+        short = traded(
+            "  long and short", active_inference(genome, prices, limits, LONG_SHORT), prices, COST
+        )
+        print(f"   {name}")
+        print(
+            f"   {'':<20}{'Sharpe':>8}{'CAGR':>8}{'vol':>8}{'max dd':>8}{'turnover':>9}"
+            f"{'exposure':>9}{'Sharpe to 2012':>16}"
+        )
+        for run in (ours, short, *runs):
+            shown(run, tested)
+        for run in runs:
+            beside = compared(ours.returns[tested], run.returns[tested], chance, per_year=252.0)
+            print(
+                f"     Sharpe over {run.name}: {beside.difference:+.2f} "
+                f"(90 % interval {beside.low:+.2f} to {beside.high:+.2f}, p {beside.p_value:.2f})"
+            )
+
+
+def shown(run: Run, tested: NDArray[np.bool_]) -> None:
+    """Print one run's figures."""
+    late, early = figures(run, tested), figures(run, ~tested)
+    print(
+        f"   {run.name:<20}{late.sharpe:8.2f}{late.cagr:8.1%}{late.volatility:8.1%}"
+        f"{late.drawdown:8.1%}{late.turnover:9.2f}{late.exposure:9.2f}{early.sharpe:16.2f}"
+    )
+
+
+def main() -> int:
+    """Print all evidence; fail when the acceptance does."""
+    chance = np.random.default_rng(SEED)
+    print(f"genome {genome_id(DEFAULT)}, fitted until the end of 2012")
+    regimes()
+    accepted = log_scores(chance)
+    money(chance)
+    print("\nok" if accepted else "\nFAILED: a majority of stocks must beat iid and equal EWMA-t")
+    return 0 if accepted else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
