@@ -121,15 +121,14 @@ def line(
     low, high = interval((ours - rivals[1])[rows].mean(axis=1), chance)
     iid, ewma, mine = (float(each[rows].mean()) for each in (*rivals, ours))
     print(
-        f"   {name:<26}{iid:9.4f}{ewma:9.4f}{mine:9.4f}{mine - ewma:+11.4f} ({low:+.4f} {high:+.4f})"
+        f"   {name:<26}{iid:9.4f}{ewma:9.4f}{mine:9.4f}{mine - ewma:+11.4f} "
+        f"({low:+.4f} {high:+.4f})"
     )
 
 
 def money(chance: np.random.Generator) -> None:
     """Print what the strategies earned after costs, and how sure a difference is."""
-    print(
-        f"\n3. Money: weekly, at the next close, {COST * 1e4:.0f} bp of what is traded, from 2013 on"
-    )
+    print(f"\n3. Money: weekly, at the next close, {COST * 1e4:.0f} bp of what is traded, 2013 on")
     for name, prices, limits, genome in (
         ("20 stocks (survivors)", stocks(), Limits(0.20, 1.0), DEFAULT),
         ("SP500 index", index("SP500"), Limits(1.0, 1.0), DEFAULT.but(cap=1.0)),
