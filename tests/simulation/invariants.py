@@ -4,6 +4,7 @@
 """
 
 from collections import Counter, defaultdict
+from datetime import timedelta
 from decimal import Decimal as D
 
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ LAST_LOOK = (
     " ORDER BY seq DESC LIMIT 1"
 )
 INITIAL = D(100_000)
+RECENT = timedelta(days=5)  # a sale of the session before may still be counted on
 
 
 class Witness:
@@ -162,7 +164,7 @@ class Witness:
             (
                 abs(o.quantity) - o.filled
                 for o in self.disk.orders.values()
-                if o.symbol == symbol and o.quantity < 0 and o.session >= order.session
+                if o.symbol == symbol and o.quantity < 0 and order.session - o.session < RECENT
             ),
             D(0),
         )
