@@ -67,6 +67,11 @@ class Store(Protocol):
     async def read(self, question: Callable[..., T], *arguments: object) -> T:
         """Run `question(connection, *arguments)` on a read-only connection."""
 
+    async def shorten(
+        self, before: datetime, shortened: Callable[[bytes], bytes], limit: int
+    ) -> int:
+        """Shorten at most `limit` final replies older than `before`; return how many."""
+
     async def aside(self, work: Callable[..., T], *arguments: object) -> T:
         """Run long `work(connection, journal, *arguments)` where nobody waits for it.
 

@@ -5,6 +5,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -71,6 +72,12 @@ class JournalStore:
         """Run `question(connection, *arguments)` over one state of the journal, read-only."""
         self._writer.fit()
         return await hop(self._reading, answer, self._reading._conn, question, arguments)
+
+    async def shorten(
+        self, before: datetime, shortened: Callable[[bytes], bytes], limit: int
+    ) -> int:
+        """Shorten at most `limit` final replies older than `before`; return how many."""
+        return await hop(self._writing, self._writer.shorten, before, shortened, limit)
 
     async def aside(self, work: Callable[..., T], *arguments: object) -> T:
         """Run long `work(connection, journal, *arguments)` in a thread and connection of its own.
@@ -139,6 +146,12 @@ class InlineStore:
             return answer(self._writer.db, question, arguments)
         finally:
             self._writer.db.execute("PRAGMA query_only = OFF").close()
+
+    async def shorten(
+        self, before: datetime, shortened: Callable[[bytes], bytes], limit: int
+    ) -> int:
+        """Shorten at most `limit` final replies older than `before`; return how many."""
+        return self._writer.shorten(before, shortened, limit)
 
     async def aside(self, work: Callable[..., T], *arguments: object) -> T:
         """Run `work(connection, journal, *arguments)`; inline all is in everybody's way."""

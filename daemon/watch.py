@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from itertools import count
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,6 +15,7 @@ from daemon.engine import Engine
 from daemon.halt_file import HaltFile
 from daemon.mind import Mind
 from daemon.recovery import TRIES, compare, look
+from daemon.retention import shorten_replies
 from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Store, Streaming
 from state.command import Cause, Halt, HaltForDisk
 from state.evidence import AuditFacts, JournalChecked
@@ -26,6 +28,7 @@ from state.snapshot import Snapshot
 from state.status import BrokerFacts, FeedFacts, JournalFacts, StatusFacts
 
 ROUND: Final = 1.0  # seconds between rounds
+HOUR: Final = 3600  # rounds
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -164,8 +167,11 @@ class Watch:
         return Verdict("healthy")
 
     async def run(self) -> None:
-        """Go the rounds until cancelled: the halt file, and the disk."""
-        while True:
+        """Go the rounds until cancelled: the halt file, the disk, and what grows old."""
+        for rounds in count():
+            if rounds % HOUR == 0:
+                keep = self._settings.journal.keep_replies
+                await shorten_replies(self._store, keep, self._clock.wall())
             await self._clock.sleep(ROUND)
             await self.heed_halt_file()
             await self.look_for_room()

@@ -2,7 +2,8 @@
 
 import logging
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from state.history import booked, find_commands, find_orders
 from state.journal import CommitInDoubt, JournalFull
 from state.order import OrderId, Rid
 from state.record import Batch, Head, Kept, StoredCommand
+from state.retention import shorten
 
 CHECKPOINT_EVERY: Final = 2000  # commits
 LOOK_EVERY: Final = 64  # commits, at the size of the log
@@ -56,6 +58,20 @@ class Writer:
             raise
         self._commits += 1
         return self.head
+
+    def shorten(self, before: datetime, shortened: Callable[[bytes], bytes], limit: int) -> int:
+        """Shorten old replies where there is room; return how many; poisoned as by `append`."""
+        self.fit()
+        if self.space.tight():
+            return 0
+        try:
+            return shorten(self.db, before, shortened, limit)
+        except CommitInDoubt as error:
+            self._doubt = error
+            raise
+        except JournalFull as error:
+            log.warning("replies_not_shortened", extra={"detail": str(error)})
+            return 0
 
     def commands(self, rids: Sequence[Rid]) -> Mapping[Rid, StoredCommand]:
         """Return the stored commands among `rids`."""

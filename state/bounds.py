@@ -51,6 +51,11 @@ def time(value: str) -> Complaint:
     return None
 
 
+def time_or_never(value: str) -> Complaint:
+    """Complain of what is neither a length of time nor empty."""
+    return time(value) if value else None
+
+
 def age(value: str) -> Complaint:
     """Complain of what is neither a length of time nor a number of bars."""
     try:
@@ -142,6 +147,7 @@ OF_KEY: Final[Mapping[str, Callable[[Any], Complaint]]] = {
     "control.tcp": listening,
     "telemetry.http": listening,
     "telemetry.stall": time,
+    "journal.keep_replies": time_or_never,
 }
 
 

@@ -89,5 +89,17 @@ FIRST: Final[Step] = (
 
 SECOND: Final[Step] = ("ALTER TABLE fill ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",)
 
-LADDER: Final[tuple[Step, ...]] = (FIRST, SECOND)
+# A final reply may lose its data, once, with age; the key it stands for is never forgotten.
+THIRD: Final[Step] = (
+    "ALTER TABLE command ADD COLUMN short INTEGER NOT NULL DEFAULT 0 CHECK (short IN (0, 1))",
+    "CREATE INDEX command_long ON command (wall_us) WHERE final = 1 AND short = 0",
+    "DROP TRIGGER reply_is_final",
+    """CREATE TRIGGER reply_is_final BEFORE UPDATE ON command
+    WHEN OLD.digest != NEW.digest OR (OLD.final = 1 AND (OLD.short = 1 OR NEW.short = 0))
+    BEGIN SELECT RAISE(ABORT, 'a final reply, or the arguments behind it, never change'); END""",
+    """CREATE TRIGGER key_is_never_forgotten BEFORE DELETE ON command
+    BEGIN SELECT RAISE(ABORT, 'a key is never forgotten'); END""",
+)
+
+LADDER: Final[tuple[Step, ...]] = (FIRST, SECOND, THIRD)
 VERSION: Final = len(LADDER)

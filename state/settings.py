@@ -201,6 +201,12 @@ class Telemetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stall: str = "60s"  # how long the event loop may stand still before the process ends
 
 
+class Keeping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of the journal is kept whole, and how long. Keys and events are kept for ever."""
+
+    keep_replies: str = ""  # the data of final replies; "" for ever
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
@@ -220,6 +226,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evolution: Evolution = Evolution()
     control: Control = Control()
     telemetry: Telemetry = Telemetry()
+    journal: Keeping = Keeping()
 
     def instrument(self, symbol: Symbol) -> Instrument:
         """Return the instrument behind a symbol of the universe."""

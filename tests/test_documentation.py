@@ -1,5 +1,6 @@
 """What the documents say is what the programs do."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -87,3 +88,37 @@ def test_every_command_the_readme_shows_is_one():
 def test_the_reference_of_the_commands_is_as_they_are():
     written = (ROOT / "docs/commands.md").read_text()
     assert written == reference(), "run scripts/reference, and commit what it writes"
+
+
+RELIABILITY = (ROOT / "docs/reliability.md").read_text()
+PROMISES = [
+    [cell.strip() for cell in line.strip("|").split(" | ")]
+    for line in RELIABILITY.split("## Assumed")[0].splitlines()
+    if line.startswith("| ") and not line.startswith(("| promise", "| ---"))
+]
+
+
+def named_in(cell):
+    """The tests and benchmarks a cell names: (file, name); `::name` is of the file before it."""
+    file = ""
+    for found in re.findall(r"`((?:tests|bench)/[\w/]+\.py)?(?:::(\w+))?`", cell):
+        file = found[0] or file
+        yield file, found[1]
+
+
+@pytest.mark.parametrize("row", PROMISES, ids=lambda row: row[0][:50])
+def test_every_promise_names_a_test_that_exists_and_what_was_measured(row):
+    promise, proof, measured = row
+    named = list(named_in(proof))
+    assert named, promise
+    assert measured, promise
+    for file, name in named:
+        tree = ast.parse((ROOT / file).read_text())
+        defined = {getattr(node, "name", "") for node in ast.walk(tree)}
+        assert not name or name in defined, f"{file}::{name}"
+
+
+def test_the_retention_names_tests_that_exist():
+    for file, name in named_in(RELIABILITY.split("## Assumed")[1]):
+        text = (ROOT / file).read_text()
+        assert not name or f"def {name}(" in text, f"{file}::{name}"

@@ -26,23 +26,25 @@ class Did(NamedTuple):
     data: bytes = b""
 
 
-def strace(*arguments: object, program: list[object]) -> subprocess.CompletedProcess[str]:
-    """Run a Python program under strace; skips where tracing is not possible."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed (Debian: apt-get install strace)")
-    command = ["strace", "-f", *arguments, sys.executable, *program]
+def strace(
+    *arguments: object, program: list[object], under: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run a Python program, `under` another one if so asked; skips where it can't be traced."""
+    for tool in ("strace", *under[:1]):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed (Debian: apt-get install {tool})")
+    command = ["strace", "-f", *arguments, *under, sys.executable, *program]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if "Operation not permitted" in done.stderr:
         pytest.skip(f"tracing is not allowed here: {done.stderr.strip()}")
     return done
 
 
-def traced(trace: Path, program: list[object]) -> list[Did]:
+def traced(trace: Path, program: list[object], under: tuple[str, ...] = ()) -> list[Did]:
     """Run a program to its end and return what it did to its files, in order."""
     calls = "trace=write,pwrite64,fsync,fdatasync,ftruncate,unlink"
-    done = strace(
-        "--seccomp-bpf", "-y", "-xx", "-s", 1 << 20, "-e", calls, "-o", trace, program=program
-    )
+    how = ("--seccomp-bpf", "-y", "-xx", "-s", 1 << 20, "-e", calls, "-o", trace)
+    done = strace(*how, program=program, under=under)
     assert done.returncode == 0, done.stderr
     with trace.open() as lines:
         return [did for line in lines for did in deeds(line)]
