@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from state.command import Claim, Halt, Rebalance, SubmitOrder
+from state.command import CancelOrders, Claim, Halt, Rebalance, SubmitOrder
 from state.event import BarsClosed, CommandSkipped, OrderFilled, OrderSubmitted
 from state.history import last_not_placed
 from state.order import Status
@@ -173,3 +173,25 @@ async def test_the_targets_of_another_strategy_are_not_traded(tmp_path):
     async with desk(tmp_path, due=always) as again:
         await gone_on(again)
         assert not again.now.orders
+
+
+async def test_a_rebalance_at_the_end_of_a_feed_is_made_when_the_feed_goes_on(tmp_path):
+    async with desk(tmp_path, due=always) as one:
+        one.feed.ended = True  # with the last close there is
+        await one.close(50, 100)
+        assert not one.now.orders
+    async with desk(tmp_path, due=always) as again:  # days were added to the file
+        await gone_on(again)
+        assert sorted(o.symbol for o in again.now.orders.values()) == ["KO", "PG"]
+
+
+async def test_what_was_asked_back_before_it_was_sent_is_not_decided_anew(tmp_path):
+    async with desk(tmp_path, due=always) as one:
+        one.sender.close()
+        await one.close(50, 100)
+        back, kept = one.now.orders.values()
+        await one.engine.tell(Claim((back.order_id,)))
+        await one.say(CancelOrders(back.order_id), key="c")  # and it dies before it sends
+    async with desk(tmp_path, due=always) as again:
+        await gone_on(again)
+        assert [order.order_id for order in again.broker.placed] == [kept.order_id]

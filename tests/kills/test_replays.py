@@ -18,11 +18,10 @@ from tests.kills.lives import Forked
 from tests.kills.load import LOST, Link
 from tests.tmd import DEADLINE, Tmd
 
-AT_ONCE = 100
+AT_ONCE, REPLAYS, KILLS = 100, 10_000, 20
 KEY = "dag|run|task|-1|order"
 BUY = Request(SubmitOrder("buy", "KO", D(10)), key=KEY)
 OTHER = replace(BUY, ask=SubmitOrder("buy", "KO", D(11)))
-NIGHT = [pytest.mark.nightly, pytest.mark.timeout(900)]
 
 
 async def asked(path, request):
@@ -49,10 +48,9 @@ async def all_at_once(path, count, request=BUY):
     return await asyncio.gather(*(asked(path, request) for _ in range(count)))
 
 
-@pytest.mark.parametrize(
-    ("replays", "kills"), [pytest.param(400, 2), pytest.param(10_000, 20, marks=NIGHT)]
-)
-async def test_a_key_is_one_order_and_one_reply(tmp_path, replays, kills):
+@pytest.mark.nightly
+@pytest.mark.timeout(900)
+async def test_a_key_is_one_order_and_one_reply(tmp_path):
     with Tmd(tmp_path / "d") as tmd:
         async with Forked(tmd) as lives:
             await lives.begin()
@@ -61,10 +59,10 @@ async def test_a_key_is_one_order_and_one_reply(tmp_path, replays, kills):
             await asked(tmd.socket, Request(Await(KEY), wait=DEADLINE))
 
             bodies, done = Counter(), 0
-            batches = replays // AT_ONCE
+            batches = REPLAYS // AT_ONCE
             for batch in range(batches):
                 asking = asyncio.create_task(all_at_once(tmd.socket, AT_ONCE))
-                if batch % (batches // kills) == 0:  # while they ask
+                if batch % (batches // KILLS) == 0:  # while they ask
                     await asyncio.sleep(0.005)
                     os.kill(lives.pid, signal.SIGKILL)
                     assert await lives.ended() == -signal.SIGKILL
@@ -78,7 +76,7 @@ async def test_a_key_is_one_order_and_one_reply(tmp_path, replays, kills):
 
         (body,) = bodies
         reply = decode_reply(body)
-        assert (bodies[body], reply.replayed, reply.key) == (replays, True, KEY)
+        assert (bodies[body], reply.replayed, reply.key) == (REPLAYS, True, KEY)
         assert len(reply.data["orders"]) == 1
         rid = request_id(KEY)
         assert tmd.rows("SELECT order_id FROM intent WHERE rid = ?", rid) == [(f"{rid}.0",)]
@@ -86,4 +84,4 @@ async def test_a_key_is_one_order_and_one_reply(tmp_path, replays, kills):
         there = "SELECT count(*) FROM orders WHERE order_ref = ?"
         assert tmd.rows(there, ref, file="paper.db") == [(1,)]
         assert faults(tmd) == []
-        print(f"{done} replays, {AT_ONCE} at a time, {kills} kills: one order, equal to the byte")
+        print(f"{done} replays, {AT_ONCE} at a time, {KILLS} kills: one order, equal to the byte")
