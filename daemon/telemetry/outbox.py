@@ -40,9 +40,11 @@ class Outbox:
     def put(self, item: Item) -> None:
         """Add a message; when there is no room the oldest of the most dispensable kind goes."""
         if len(self) >= self._room:
-            kind = next(kind for kind in DISPENSABLE if self._waiting[kind])
-            self._waiting[kind].popleft()
+            kind = next(kind for kind in DISPENSABLE if self._waiting[kind] or kind == item.kind)
             self.dropped[kind] += 1
+            if not self._waiting[kind]:  # it is itself the one to go
+                return
+            self._waiting[kind].popleft()
         self._waiting[item.kind].append((next(self._number), item))
 
     def first(self) -> Item | None:
