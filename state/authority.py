@@ -48,6 +48,7 @@ RIGHTS: Final[Mapping[str, Role]] = {
     **dict.fromkeys(
         (
             *("resume", "cash", "reconcile_accept", "limits_loosen", "shutdown"),
+            "reconcile_expect",
             *("strategy_promote", "strategy_rollback"),
         ),
         Role.ADMIN,
