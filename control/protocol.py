@@ -1,7 +1,7 @@
 """The wire: a 4-byte big-endian length, then one JSON object. The first exchange is a handshake."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum
 from typing import Any, Final, Generic, TypeVar
 
@@ -158,6 +158,40 @@ class Await(Query, frozen=True, tag="wait"):
     id: str
 
 
+class StartEvolution(Query, frozen=True, tag="evolve_start"):
+    """Breed genomes over all history there is. None: as the configuration has it.
+
+    `train_to` and `validate_to` are the last sessions that are bred on, and chosen by.
+    """
+
+    seed: int | None = None
+    population: int | None = None
+    generations: int | None = None
+    perception_generations: int | None = None
+    train_to: date | None = None
+    validate_to: date | None = None
+
+
+class ResumeEvolution(Query, frozen=True, tag="evolve_resume"):
+    """Go on with a run that was cancelled or failed, from its last checkpoint."""
+
+    run_id: str
+
+
+class Evolution(Query, frozen=True, tag="evolution"):
+    """A run of evolution, the newest when `run_id` is empty; `wait`: until it is over."""
+
+    run_id: str = ""
+    wait: bool = False
+    all: bool = False
+
+
+class Genomes(Query, frozen=True, tag="genomes"):
+    """Who is in charge, who was, and who stands for it."""
+
+    genome_id: str = ""
+
+
 Question = (
     Ping
     | Status
@@ -176,6 +210,10 @@ Question = (
     | ShowConfig
     | ShowLimits
     | Await
+    | StartEvolution
+    | ResumeEvolution
+    | Evolution
+    | Genomes
 )
 
 

@@ -16,13 +16,26 @@ from control.address import AddressInvalid, client_address, configuration_file, 
 from control.airflow import TaskUnnamed, task_key, under_airflow
 from control.client import NoReply, ask
 from control.key import checked, fresh
-from control.protocol import Asked, Backup, Exit, Fault, Orders, Query, Reconcile, Reply, encode
+from control.protocol import (
+    Asked,
+    Backup,
+    Exit,
+    Fault,
+    Orders,
+    Query,
+    Reconcile,
+    Reply,
+    ResumeEvolution,
+    StartEvolution,
+    encode,
+)
 from control.render import Ink
 from control.stop import ToldToStop, told_to_stop
 from control.tls import NONE, Credentials, CredentialsInvalid, credentials
 from control.when import seconds, zoned
 
 QUICK: Final = 10.0  # seconds a question may take
+JOURNALED: Final = (Reconcile, Backup, StartEvolution, ResumeEvolution)  # what takes a key
 PATIENT: Final = 60.0  # seconds a command, or a long question
 UNDOING: Final = 3.0  # seconds for each step of undoing: docker kills ten after it has asked
 
@@ -83,7 +96,7 @@ class Session:
         limit = self.options.timeout or timeout
         patience = limit - min(2.0, limit / 10) if wait else 0.0
         request: Asked[Any] = Asked(question, wait=patience)
-        if isinstance(question, Query) and not isinstance(question, Reconcile | Backup):
+        if isinstance(question, Query) and not isinstance(question, JOURNALED):
             return self._asked(request, limit)
         own = self._own_key()
         request = self.keyed(request, own)

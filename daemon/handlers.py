@@ -16,9 +16,11 @@ from control.protocol import (
     Beliefs,
     DryRun,
     Events,
+    Evolution,
     Exit,
     Fault,
     Fills,
+    Genomes,
     Health,
     Orders,
     Ping,
@@ -26,8 +28,10 @@ from control.protocol import (
     Question,
     Reconcile,
     Reply,
+    ResumeEvolution,
     ShowConfig,
     ShowLimits,
+    StartEvolution,
     Status,
     Verify,
     decode_reply,
@@ -35,6 +39,8 @@ from control.protocol import (
 from control.request import Request
 from daemon.backups import Backups
 from daemon.engine import Engine
+from daemon.evolution_answers import genomes_told, run_told
+from daemon.evolving import Evolving
 from daemon.identity import cause_of
 from daemon.keeping import replayed
 from daemon.message import EngineEnded
@@ -49,7 +55,7 @@ from state import answers, limits_in_force
 from state.audit import audit
 from state.authority import op_of
 from state.belief_answers import told
-from state.command import Cause, ClientCommand, RecordReconciliation
+from state.command import CancelEvolution, Cause, ClientCommand, RecordReconciliation
 from state.history import command_by_id, fills, recorded
 from state.integrity import verify
 from state.order import Rid
@@ -59,6 +65,7 @@ from state.record import StoredCommand
 from state.status import status
 
 T = TypeVar("T")
+Journaled = Reconcile | Backup | StartEvolution | ResumeEvolution
 
 LONGEST_WAIT: Final = 3600.0  # seconds a client may ask the daemon to wait
 
@@ -78,12 +85,13 @@ class Handlers:
         zone: str,
         configuration: Mapping[str, Any],
         benchmark: Callable[[], Mapping[date, float]],
+        evolving: Evolving | None = None,
     ) -> None:
         self._engine, self._store, self._broker, self._clock = engine, store, broker, clock
         self._watch, self._version, self._zone = watch, version, zone
         self._configuration, self._benchmark = configuration, benchmark
         self._ending = asyncio.Event()
-        self._backups = Backups(engine, store, clock)
+        self._backups, self._evolving = Backups(engine, store, clock), evolving
 
     def end(self) -> None:
         """The daemon stops: answer now those who wait for something to happen."""
@@ -93,7 +101,7 @@ class Handlers:
         """Answer `request` on behalf of `caller`, who may ask for it."""
         ask = request.ask
         try:
-            if isinstance(ask, ClientCommand | Reconcile | Backup):
+            if isinstance(ask, ClientCommand | Journaled):
                 reply = await self._command(request, ask, caller)
             else:
                 reply = await self._question(ask, request)
@@ -147,7 +155,16 @@ class Handlers:
                 return self._say("limits", {"limits": builtin(tuple(limits_in_force.shown(now)))})
             case Await(id_):
                 return await self._await(id_, request.wait)
-            case Reconcile() | Backup():
+            case Evolution():
+                wait = min(request.wait, LONGEST_WAIT)
+                told = await self._within(run_told(ask, self._engine, wait), wait + 1.0)
+                stopping = Fault(
+                    "STOPPING", "the daemon is stopping; the run goes on when it starts"
+                )
+                return told or Reply("evolve", False, "pending", Exit.PENDING, error=stopping)
+            case Genomes():
+                return genomes_told(ask, self._engine)
+            case Reconcile() | Backup() | StartEvolution() | ResumeEvolution():
                 raise TypeError("what it finds is journaled: it is a command")
             case _:
                 assert_never(ask)
@@ -230,7 +247,7 @@ class Handlers:
         return (await self._store.commands([rid])).get(rid)
 
     async def _command(
-        self, request: Request, ask: ClientCommand | Reconcile | Backup, caller: Caller
+        self, request: Request, ask: ClientCommand | Journaled, caller: Caller
     ) -> Reply:
         """Take a command: once per key, whoever asks and however often."""
         if request.key is None:
@@ -244,7 +261,14 @@ class Handlers:
             return await self._reconcile(cause)
         if isinstance(ask, Backup):
             return await self._backups.answer(ask, cause)
+        if isinstance(ask, StartEvolution | ResumeEvolution):
+            if self._evolving is None:
+                raise RuntimeError("this daemon was made without evolution")
+            known = await self._stored(cause.rid)
+            return replayed(known, cause) if known else await self._evolving.answer(ask, cause)
         reply = await self._engine.ask(ask, cause)
+        if isinstance(ask, CancelEvolution) and self._evolving is not None:
+            self._evolving.nudge()
         return await self._until_final(reply, request.wait)
 
     async def _reconcile(self, cause: Cause) -> Reply:

@@ -18,6 +18,7 @@ from daemon.clock import MarketClock
 from daemon.effects import Effects
 from daemon.engine import Engine
 from daemon.entrance import Entrance
+from daemon.evolving import Evolving
 from daemon.feeds.bundle import benchmark
 from daemon.feeds.opening import PriceFeed, begins, open_feed, run_feed, source_of
 from daemon.halt_file import HaltFile
@@ -42,6 +43,7 @@ from strategies.sizing import targets
 
 CALENDAR: Final = "calendar"
 COMPILED: Final = "compiled"  # what jax made of the mind, for the next start
+EVOLUTION: Final = "evolution"
 JOURNAL: Final = "journal.db"
 PAPER_BOOK: Final = "paper.db"
 DRAIN: Final = 5.0  # seconds that what is under way may take to become durable at the end
@@ -152,6 +154,16 @@ class Life:
         trader = self._trader(engine, broker, sender, feed, mind)
         publisher = publisher_of(self.settings, engine, watch, self._clock)
         engine.act = publisher.after(Effects(broker, sender, halt_file, stop))
+        threads = self._world.pool("evolution")
+        evolving = Evolving(
+            engine,
+            feed,
+            self._calendar,
+            self.settings,
+            self._state / EVOLUTION,
+            self._clock,
+            threads,
+        )
         handlers = Handlers(
             engine,
             store,
@@ -162,6 +174,7 @@ class Life:
             zone=self._calendar.zone,
             configuration=shown(self._effective),
             benchmark=lambda: {day: float(close) for day, close in benchmark().items()},
+            evolving=evolving,
         )
         gate, trail, door = self.entrance.opened(engine, handlers.handle, self._clock)
         async with asyncio.TaskGroup() as tasks:
@@ -194,6 +207,7 @@ class Life:
                 linking = tasks.create_task(link.run(), name="link")
                 telling = tasks.create_task(publisher.run(), name="out")
                 await link.tried.wait()
+                breeding = tasks.create_task(evolving.run(), name="evolution")
                 wake = partial(awaken, mind, engine.snapshot, store, feed, self._begins)
                 trading = tasks.create_task(self._trade(feed, trader, stop, wake), name="trader")
                 log.info("ready", extra={"socket": self._socket, "seq": engine.head.seq})
@@ -202,7 +216,7 @@ class Life:
                 finally:
                     handlers.end()
                 await ended(
-                    trading, linking, rounds, denials, telling
+                    trading, linking, rounds, denials, telling, breeding
                 )  # the rest is still answered
             try:
                 async with asyncio.timeout(DRAIN):

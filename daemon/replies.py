@@ -23,6 +23,10 @@ from state.event import (
     CommandSkipped,
     Difference,
     Event,
+    EvolutionCancelled,
+    EvolutionStarted,
+    GenomePromoted,
+    GenomeRolledBack,
     OrderDenied,
     OrderStopped,
     OrderSubmitted,
@@ -129,6 +133,13 @@ def data(now: Snapshot, cause: Cause, events: Sequence[Event]) -> Any:
             for e in now.expected
         ]
     for event in events:
+        if isinstance(event, EvolutionStarted | EvolutionCancelled):
+            run = now.evolution.runs[event.run_id]
+            answer |= {"run_id": run.run_id, "status": run.status, "course": builtin(run.course)}
+        if isinstance(event, GenomePromoted | GenomeRolledBack):
+            champion = now.evolution.champion
+            answer["champion"] = champion.genome_id if champion else None
+            answer["approved"] = champion.approved if champion else None
         if isinstance(event, BackedUp):
             answer |= {"file": event.file, "bytes": event.bytes}
             answer |= {"seq": event.seq, "hash": event.hash}

@@ -14,6 +14,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FOLDERS = ("daemon", "control", "strategies", "state")
 SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "core", "base"}
 LONG_FOR_A_REASON = {  # path: why it is past 300 lines and still one thing
+    "daemon/life.py": "one run from its first part to its last, in the order that matters",
+    "daemon/handlers.py": "one case a request: the closed list of all that is answered",
+    "control/session.py": "how every command ends, told once for people and programs",
     "strategies/kernels.py": "one walk over the bars; numba inlines what a call would hide",
     "state/command.py": "one class a command: the closed list of all that can be asked",
     "state/event.py": "one class an event: the closed list of all that can happen",
@@ -26,6 +29,7 @@ SEAMS = [  # the only files that may touch the real time, chance, store and netw
     "daemon/pool.py",
     "daemon/server.py",
     "daemon/store.py",
+    "daemon/workers.py",
     "state/journal.py",
 ]
 DIRECT_USE = [

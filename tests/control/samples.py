@@ -7,10 +7,12 @@ from typing import Any
 import msgspec
 
 from control.protocol import Exit, Fault, Reply
+from daemon.evolution_answers import whole
 from state import answers
 from state.belief import InstrumentBelief
 from state.belief_answers import BeliefAnswer
 from state.configuration import decode, shown
+from state.evolved import Course, Criterion, Member, Run, Verdict
 from state.integrity import Verified
 from state.order import Status
 from state.period import Period
@@ -175,6 +177,33 @@ def done(command: str, data: Any, **more: Any) -> Reply:
     return Reply(command, True, "completed", Exit.DONE, CLOSE, 1234, data, **more)
 
 
+COURSE = Course(
+    1, 32, 3, 1, date(1990, 1, 2), date(2011, 12, 30), date(2016, 12, 30), date(2022, 12, 28), "d"
+)
+HOLDOUT = Criterion("holdout", -0.5, ">=", 0.0, "Sharpe ratio a year")
+RUN = whole(
+    Run(
+        "run1",
+        COURSE,
+        "ada",
+        CLOSE,
+        stage="done",
+        generation=3,
+        evaluations=96,
+        seconds=2.5,
+        best={"drawdown": -0.1},
+        status="finished",
+        front=(Member("5eed5eed5eed5eed", {"drawdown": -0.1}),),
+        candidate_id="5eed5eed5eed5eed",
+        candidate="trade-manager genome 1\ngamma = 60.0\n",
+        verdict=Verdict(
+            False, (HOLDOUT,), 0.5, 0.4, 96, "buy_and_hold", {"sharpe": 0.1}, (str(HOLDOUT),)
+        ),
+        ended=CLOSE,
+    )
+)
+BEGUN = {"run_id": "run1", "status": "running", "course": plain(COURSE)}
+CHARGE = {"champion": "5eed5eed5eed5eed", "approved": "a" * 32}
 REPLIES = {  # by the name on the wire
     "ping": done("ping", {"version": "0.1.0", "pid": 7}),
     "status": done("status", plain(STATUS)),
@@ -215,6 +244,24 @@ REPLIES = {  # by the name on the wire
     "events": done("events", {"events": [RECORD], "head": {"seq": 7, "hash": "ab"}}),
     "verify": done("verify", plain(Verified(True, 7, b"", None, "7 records, unbroken"))),
     "config_show": done("config show", plain(shown(decode("", "nothing", {})))),
+    "evolve_start": done("evolve_start", BEGUN, key="k", command_id="RID"),
+    "evolve_resume": done("evolve_resume", BEGUN, key="k", command_id="RID"),
+    "evolve_cancel": done("evolve_cancel", BEGUN, key="k", command_id="RID"),
+    "evolution": done("evolve", RUN | {"runs": [RUN]}),
+    "genomes": done(
+        "strategy",
+        {
+            "strategy": "active_inference",
+            "champion": None,
+            "history": [],
+            "challengers": [RUN],
+            "genome_id": RUN["candidate_id"],
+            "genome": RUN["candidate"],
+            "run": RUN,
+        },
+    ),
+    "strategy_promote": done("strategy_promote", CHARGE, key="k", command_id="RID"),
+    "strategy_rollback": done("strategy_rollback", CHARGE, key="k", command_id="RID"),
     "limits": done("limits", {"limits": LIMITS}),
     "limits_set": done("limits_set", {"limits": LIMITS}, key="k", command_id="RID"),
     "wait": done("halt", HALTS, key="k", command_id="RID", replayed=True),

@@ -79,6 +79,26 @@ ASKED = [  # what is typed, what is asked for it, and a word of what a person is
         "0.8       1.0",
     ),
     ("limits show", protocol.ShowLimits(), "max_gross"),
+    ("evolve start --seed 7", protocol.StartEvolution(7), "run1"),
+    ("evolve resume run1", protocol.ResumeEvolution("run1"), "running"),
+    ("evolve cancel", commands.CancelEvolution(), "run1"),
+    ("evolve status", protocol.Evolution(), "generation 3 of at most 3"),
+    ("evolve wait", protocol.Evolution(wait=True), "is not promoted"),
+    ("evolve show run1", protocol.Evolution("run1"), "holdout"),
+    ("evolve list", protocol.Evolution(all=True), "run1"),
+    ("jobs", protocol.Evolution(all=True), "run1"),
+    ("strategy list", protocol.Genomes(), "5eed5eed5eed5eed"),
+    ("strategy show 5eed5e", protocol.Genomes("5eed5e"), "gamma = 60.0"),
+    (
+        "strategy promote 5eed5e --reason passed --accept-risk ada",
+        commands.Promote("5eed5e", "passed", "ada"),
+        "5eed5eed5eed5eed",
+    ),
+    (
+        "strategy rollback --reason worse --accept-risk ada",
+        commands.Rollback("worse", "ada"),
+        "5eed5eed5eed5eed",
+    ),
     (
         "reconcile accept --as dividend --reason paid",
         commands.AcceptDifference("dividend", "paid"),
@@ -148,6 +168,7 @@ def daemon(running):
 def keyed(question):
     """Whether a command takes a key."""
     journaled = protocol.Reconcile | protocol.Backup
+    journaled |= protocol.StartEvolution | protocol.ResumeEvolution
     return not isinstance(question, protocol.Query) or isinstance(question, journaled)
 
 
