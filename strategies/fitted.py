@@ -35,7 +35,7 @@ FITTED: Final[Mapping[str, float]] = {
     "volatility_target": 0.2,
     "half_life_book": 30.0,
     "risk_parity": 0.5,
-    "band": 0.01,
+    "band": 0.002,
     "cap": 0.2,
     "gross": 1.0,
     "net": 1.0,

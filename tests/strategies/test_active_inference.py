@@ -1,4 +1,5 @@
 from functools import cache
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -86,6 +87,21 @@ def test_a_belief_restored_at_any_bar_goes_on_bit_by_bit(seed, at):
 
     assert weights(resumed).tobytes() == weights(whole[at:]).tobytes()
     assert belief_bytes(resumed[-1].belief) == belief_bytes(whole[-1].belief)
+
+
+def test_killed_a_hundred_times_it_ends_as_if_undisturbed():
+    """Each time nothing is left but the bytes, and what the broker holds."""
+    market, chance = walk(31, bars=400, gaps=0.02), np.random.default_rng(31)
+    whole = decisions(model_of(), market)
+    cuts = [0, *sorted(chance.choice(np.arange(1, 400), 100, replace=False).tolist()), 400]
+    belief, held = None, None
+    for start, end in pairwise(cuts):
+        part = tuple(column[:end] for column in market)
+        lived = decisions(model_of(), part, belief=belief, held=held, first=start)
+        assert weights(lived).tobytes() == weights(whole[start:end]).tobytes()
+        belief, held = belief_of(belief_bytes(lived[-1].belief)), lived[-1].weights
+
+    assert belief_bytes(belief) == belief_bytes(whole[-1].belief)
 
 
 @settings(max_examples=30)
