@@ -20,6 +20,7 @@ from daemon.replies import (
     unavailable_reply,
 )
 from daemon.seams import Clock, Store
+from state.chain import SNAPSHOT_EVERY
 from state.command import (
     Cause,
     ClientCommand,
@@ -40,7 +41,6 @@ from state.unfolding import Unavailable
 
 INBOX: Final = 1024  # client commands waiting; one more is told BUSY
 BATCH: Final = 256  # commands decided and committed together
-SNAPSHOT_EVERY: Final = 10_000  # events
 NOTHING: Final = RecordReconciliation(looked=True)
 PATIENCE: Final = 1.0  # seconds that a halt which submits orders waits for a close, at most
 

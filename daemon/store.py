@@ -14,7 +14,7 @@ import aiosqlite
 
 from daemon.space import DiskSpace, Endless, Space
 from daemon.writer import Writer
-from state.chain import load
+from state.chain import SNAPSHOT_EVERY, load, renew
 from state.integrity import quick_check
 from state.journal import GENESIS, connect, in_memory, reader
 from state.order import OrderId, Rid
@@ -182,13 +182,25 @@ async def open_store(
     """
     space = space or DiskSpace(path.parent)
     writing = await in_thread(partial(connect, path, factory=factory))
+    reading = None
     try:
-        snapshot, head = await hop(writing, examined, writing._conn)
+        reading = await in_thread(partial(reader, path))
+        structure = asyncio.ensure_future(hop(reading, quick_check, reading._conn))
+        try:  # SQLite looks at the pages while we look at the chain: on two cores half the wait
+            snapshot, head = await hop(writing, load, writing._conn)
+        finally:
+            await asyncio.wait([structure])
+        structure.result()
         await hop(writing, sync_directory, path.parent)
         if not await hop(writing, space.hold):
             log.warning("disk_nearly_full", extra={"detail": space.tight()})
-        reading = await in_thread(partial(reader, path))
+        if not space.tight() and await hop(
+            writing, renew, writing._conn, snapshot, head, SNAPSHOT_EVERY
+        ):
+            log.info("snapshot_renewed", extra={"seq": head.seq})
     except BaseException:
+        if reading is not None:
+            await reading.close()
         await writing.close()
         raise
     return JournalStore(writing, reading, Writer(writing._conn, head, space, path)), snapshot, head

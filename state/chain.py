@@ -5,7 +5,15 @@ from struct import error as StructError  # noqa: N812
 from typing import Any, Final, TypeVar
 
 from state.apply import replay
-from state.canonical import Undecodable, body_of, event_in, kind_of, microseconds, snapshot_in
+from state.canonical import (
+    EPOCH,
+    Undecodable,
+    body_of,
+    event_in,
+    kind_of,
+    microseconds,
+    snapshot_in,
+)
 from state.event import ExecutionCorrected, Halted, OrderFilled, Resumed
 from state.journal import (
     GENESIS,
@@ -43,6 +51,7 @@ from state.snapshot import Snapshot
 T = TypeVar("T")
 
 SNAPSHOTS_KEPT: Final = 2
+SNAPSHOT_EVERY: Final = 10_000  # events
 
 SNAPSHOTS: Final = "SELECT seq, hash, body FROM snapshot"
 LAST_KNOWN: Final = (
@@ -82,7 +91,7 @@ def append(db: Database, batch: Batch, head: Head) -> Head:
     orders = [order_row(order) for order in batch.orders]
     commands = [command_row(command) for command in batch.commands]
     saved = saved_row(batch.snapshot, Head(seq, chained))
-    if not (rows or orders or commands):
+    if not (rows or orders or commands or saved):
         return head
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -134,6 +143,22 @@ def load(db: Database) -> tuple[Snapshot, Head]:
             break
     rows = db.execute("SELECT seq, body FROM event WHERE seq > ? ORDER BY seq", (snapshot.seq,))
     return replay(snapshot, (known(name, seq, event_in, body) for seq, body in rows)), head
+
+
+def renew(db: Database, snapshot: Snapshot, head: Head, every: int) -> bool:
+    """Save `snapshot` at `head` when no usable one is among the last `every` records; say whether.
+
+    Another version's snapshots are of no use: without this each start after an upgrade would apply
+    every record again, until as many new ones were written. Raises as `append` does.
+    """
+    if head.seq < every:
+        return False
+    for seq, (sealed, body) in saved_snapshots(db).items():
+        ((there,),) = rows_of(db, f"SELECT hash FROM event WHERE seq = {int(seq)}")  # noqa: S608
+        if head.seq - seq < every and seal(there, body) == sealed:
+            return False
+    append(db, Batch((), EPOCH, snapshot=snapshot), head)
+    return True
 
 
 def known(name: str, seq: int, read: Callable[[bytes], T], body: bytes) -> T:
