@@ -180,32 +180,39 @@ def averaged(moves: Array, half_life: float) -> Array:
     return found
 
 
-def ewma_t(seen: Evidence, n: int, half_life: float, df: float, scale: float) -> Array:
-    """Return (T, 7) bins of a Student-t about 0 whose scale follows an exponential average."""
+def ewma_t(
+    seen: Evidence, n: int, half_life: float, df: float, scale: float, drift: float
+) -> Array:
+    """Return (T, 7) bins of a Student-t whose scale follows an exponential average.
+
+    drift is its centre, in those scales: beliefs know that prices mostly rise, so must a rival.
+    """
     sigma = np.sqrt(averaged(seen.move[:, n], half_life)) * scale
     sigma[sigma == 0.0] = np.nan  # nothing moved yet
-    edges = Z_EDGES * (seen.sigma[:, n] / sigma)[:, None]
+    edges = Z_EDGES * (seen.sigma[:, n] / sigma)[:, None] - drift
     below = stdtr(df, edges)
     ends = np.zeros(len(below)), np.ones(len(below))
     return np.diff(np.column_stack([ends[0], below, ends[1]]), axis=1)
 
 
-def tuned_ewma_t(seen: Evidence, columns: tuple[int, ...]) -> tuple[float, float, float]:
-    """Return half-life, degrees of freedom and scale with the best training score of `columns`."""
+def tuned_ewma_t(seen: Evidence, columns: tuple[int, ...]) -> tuple[float, ...]:
+    """Return half-life, degrees of freedom, scale and drift with `columns`' best training score."""
 
     def cost(free: Array) -> float:
         half_life, df, scale = 2.0 + np.exp(free[0]), 2.1 + np.exp(free[1]), np.exp(free[2])
         total = 0.0
         for n in columns:
             rows = seen.trained & (seen.z_bin[:, n] >= 0)
-            given = ewma_t(seen, n, half_life, df, scale)[rows, seen.z_bin[rows, n]]
+            given = ewma_t(seen, n, half_life, df, scale, free[3])[rows, seen.z_bin[rows, n]]
             total -= float(np.log(np.maximum(given, 1e-12)).mean())
         return total
 
-    best = minimize(
-        cost, [np.log(18.0), np.log(4.0), -0.15], method="Nelder-Mead", options={"xatol": 1e-2}
-    ).x
-    return float(2.0 + np.exp(best[0])), float(2.1 + np.exp(best[1])), float(np.exp(best[2]))
+    begin = [np.log(18.0), np.log(4.0), -0.15, 0.03]
+    simplex = np.array([begin, *(begin + row for row in np.diag([0.5, 0.5, 0.1, 0.03]))])
+    options = {"xatol": 5e-3, "fatol": 1e-6, "initial_simplex": simplex}
+    best = minimize(cost, begin, method="Nelder-Mead", options=options).x
+    half_life, df, scale = 2.0 + np.exp(best[0]), 2.1 + np.exp(best[1]), np.exp(best[2])
+    return float(half_life), float(df), float(scale), float(best[3])
 
 
 def by_ewma_t(seen: Evidence) -> Array:
