@@ -27,7 +27,8 @@ async def greeted(connection: Connection, who: Who, version: str, patience: floa
     try:
         hello = decode_hello(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
-        fault = Fault("BAD_REQUEST", f"the first frame is no hello: {e}", "is this `tm`?")
+        what = f"the first frame is no hello: {str(e)[:200]}"
+        fault = Fault("BAD_REQUEST", what, "is this `tm`?")
     else:
         known = who if isinstance(who, Principal) else await who(hello.token)
         if known is not None and hello.protocol == PROTOCOL:

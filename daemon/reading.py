@@ -38,7 +38,7 @@ def request_of(body: bytes) -> Request:
         if request.key is not None:
             once(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as e:
-        what = "it is nested too deeply" if isinstance(e, RecursionError) else str(e)
+        what = "it is nested too deeply" if isinstance(e, RecursionError) else str(e)[:LONGEST_TEXT]
         raise Unreadable(
             Exit.USAGE, Fault("BAD_REQUEST", f"the frame is no request: {what}", SKEW)
         ) from None

@@ -68,6 +68,11 @@ class BrokerChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conn: str = ""
     conn_file: str = ""
 
+    def __repr__(self) -> str:
+        """Return everything but the login, so that no traceback or log shows it."""
+        conn = "***" if self.conn else ""
+        return f"BrokerChoice({self.kind!r}, conn={conn!r}, conn_file={self.conn_file!r})"
+
 
 class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The embedded broker. Rates are probabilities per order; `latency` is in seconds."""

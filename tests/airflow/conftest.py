@@ -12,6 +12,7 @@ NEVER = "0.0001"  # bars a second: the first close comes at once, and the next i
 CANARIES = {
     "login": "canary-gateway-login-5d0e",
     "mqtt": "canary-mqtt-password-91aa",
+    "token": "canary-control-token-7c3b5f0e9d2a4418",
 }
 
 

@@ -114,8 +114,8 @@ class Hub:
         self.process("api-server", "--port", str(self.port), "--workers", "1")
         self.process("dag-processor")
         self.process("scheduler")
-        until(self.up, "the API server answers", 90)
-        until(lambda: len(self.dags()) >= 6, "the DAGs are parsed", 90)
+        until(self.up, "the API server answers", 300)
+        until(lambda: len(self.dags()) >= 6, "the DAGs are parsed", 180)
 
     def process(self, name, *arguments):
         """Start one of Airflow's processes."""

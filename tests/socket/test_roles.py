@@ -10,45 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from control.protocol import (
-    Asked,
-    Audit,
-    Await,
-    Backup,
-    Beliefs,
-    DryRun,
-    Events,
-    Exit,
-    Fills,
-    Health,
-    Orders,
-    Ping,
-    Portfolio,
-    Query,
-    Reconcile,
-    Report,
-    ShowConfig,
-    ShowLimits,
-    Status,
-    Verify,
-)
+from control.protocol import Asked, Exit, Ping, Portfolio, Reconcile, Status
 from state.authority import RIGHTS, Role, op_of, right_of
-from state.command import (
-    AcceptDifference,
-    ApprovePlan,
-    CancelOrders,
-    ChangeLimits,
-    ExecutePlan,
-    Halt,
-    MakePlan,
-    MoveCash,
-    Rebalance,
-    RejectPlan,
-    Resume,
-    Shutdown,
-    SubmitOrder,
-)
+from state.command import Halt, Rebalance, Resume, Shutdown
 from tests.daemon.wire import Wire
+from tests.socket.rights import ASKED, keyless
 from tests.tmd import CONFIGURATION, Tmd
 
 pytestmark = [
@@ -56,15 +22,6 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can be other users"),
 ]
 
-ASKED = [  # one of each right, the last one last
-    *(Ping(), Status(), Health(), Portfolio(), Orders(), Fills(), DryRun(), Audit(), Report()),
-    *(Events(limit=1), Verify(), ShowConfig(), ShowLimits(), Await("nobody"), Beliefs()),
-    *(MakePlan(), ApprovePlan("x"), RejectPlan("x"), ExecutePlan("x"), Rebalance()),
-    *(SubmitOrder("buy", "KO", 1), CancelOrders(), Reconcile(), Backup("/tmp/x")),
-    *(ChangeLimits(("max_gross=0.9",), "why"), ChangeLimits(("max_gross=1",), "why", "ann")),
-    *(MoveCash("deposit", 1), AcceptDifference("deposit", "why")),
-    *(Halt("drill"), Halt("drill", flatten=True), Resume("over", "ann"), Shutdown()),
-]
 ROLES = """
 [[principal]]
 name = "watcher"
@@ -130,9 +87,8 @@ def as_user(uid: int, path: str, questions, group: int | None = None) -> list[di
 def asked(path, questions, uid):
     with Wire(path, 30) as wire:
         for n, question in enumerate(questions):
-            keyless = isinstance(question, Query) and not isinstance(question, Reconcile | Backup)
-            key = None if keyless else f"{uid} {n} {right_of(question)} {time.monotonic_ns()}"
-            reply = wire.ask(question, key=key)
+            own = f"{uid} {n} {right_of(question)} {time.monotonic_ns()}"
+            reply = wire.ask(question, key=None if keyless(question) else own)
             yield {"exit": reply.exit, "code": reply.error.code if reply.error else ""}
 
 

@@ -11,6 +11,11 @@ from docker.types import Mount
 from trade_manager.tm_result import PERMANENT, SKIP, exit_code, reason
 
 try:
+    from airflow.sdk import BaseHook
+except ImportError:  # Airflow 2
+    from airflow.hooks.base import BaseHook
+
+try:
     from airflow.sdk.exceptions import AirflowFailException
 except ImportError:  # Airflow before 3.2
     from airflow.exceptions import AirflowFailException
@@ -20,6 +25,7 @@ IMAGE = "trade-manager:0.1.0"
 USER = "10001:10001"  # the image's own, and the socket's owner
 GRACE = 60  # seconds that a container may take around its command
 MAX_LATENESS = "15m"
+SOCKET_FOLDER = "/run/trade-manager"
 
 
 def variable(name, default):
@@ -35,10 +41,18 @@ class TradeManagerOperator(DockerOperator):
     ready, outcome pending) is left to Airflow's retries, under the same idempotency key.
     """
 
-    template_fields = tuple(dict.fromkeys((*DockerOperator.template_fields, "mounts")))
+    template_fields = tuple(
+        dict.fromkeys((*DockerOperator.template_fields, "mounts", "control_conn_id"))
+    )
+
+    def __init__(self, *, control_conn_id="", **options):
+        super().__init__(**options)
+        self.control_conn_id = control_conn_id
 
     def execute(self, context):
         """Run the container; raise AirflowFailException for what a retry can't help."""
+        if self.control_conn_id:
+            over_network(self, BaseHook.get_connection(self.control_conn_id))
         try:
             return super().execute(context)
         except DockerContainerFailedException as e:
@@ -52,6 +66,23 @@ class TradeManagerOperator(DockerOperator):
             raise why from None
 
 
+def over_network(task, connection):
+    """Let a task reach the daemon over TLS, as a connection says, and not by the socket's volume.
+
+    Its password is the token. It goes into the container's environment when the task runs, and is
+    in no field that Airflow renders, logs or keeps.
+    """
+    extra = connection.extra_dejson
+    task.environment = {
+        **task.environment,
+        "TM_SOCKET": f"tcp://{connection.host}:{connection.port or 7464}",
+        "TM_TLS_CA": extra.get("tls_ca", ""),
+    }
+    task._private_environment = {**task._private_environment, "TM_TOKEN": connection.password}
+    task.mounts = [one for one in task.mounts if one["Target"] != SOCKET_FOLDER]
+    task.network_mode = extra.get("network", "bridge")
+
+
 def tm(task_id, *words, timeout=60, **options):
     """Return a task that asks `tm WORDS…`, for at most `timeout` seconds a try.
 
@@ -60,6 +91,7 @@ def tm(task_id, *words, timeout=60, **options):
     return TradeManagerOperator(
         task_id=task_id,
         image=variable("trade_manager_image", IMAGE),
+        control_conn_id=variable("trade_manager_control_conn_id", ""),
         command=["tm", *words, "--timeout", str(timeout)],
         environment={
             "TM_XCOM": "1",
@@ -100,7 +132,7 @@ def change(task_id, *words, max_lateness=MAX_LATENESS, **options):
 def socket_volume():
     """Return the mount of the volume with the daemon's socket."""
     name = variable("trade_manager_socket_volume", "trade-manager_run")
-    return Mount(source=name, target="/run/trade-manager", type="volume", read_only=True)
+    return Mount(source=name, target=SOCKET_FOLDER, type="volume", read_only=True)
 
 
 def backup_volume():

@@ -1,0 +1,81 @@
+"""One request of each right, asked in turn; as a program, for a container that has our image.
+
+`python rights.py WHO` asks where TM_SOCKET says, all but the last, and writes each reply's exit
+code and error as one JSON list.
+"""
+
+import json
+import os
+import sys
+
+from control.client import ask
+from control.protocol import (
+    Asked,
+    Audit,
+    Await,
+    Backup,
+    Beliefs,
+    DryRun,
+    Events,
+    Fills,
+    Health,
+    Orders,
+    Ping,
+    Portfolio,
+    Query,
+    Reconcile,
+    Report,
+    ShowConfig,
+    ShowLimits,
+    Status,
+    Verify,
+)
+from control.session import Options, Session
+from state.authority import right_of
+from state.command import (
+    AcceptDifference,
+    ApprovePlan,
+    CancelOrders,
+    ChangeLimits,
+    ExecutePlan,
+    Halt,
+    MakePlan,
+    MoveCash,
+    Rebalance,
+    RejectPlan,
+    Resume,
+    Shutdown,
+    SubmitOrder,
+)
+
+ASKED = [  # the last one is the last
+    *(Ping(), Status(), Health(), Portfolio(), Orders(), Fills(), DryRun(), Audit(), Report()),
+    *(Events(limit=1), Verify(), ShowConfig(), ShowLimits(), Await("nobody"), Beliefs()),
+    *(MakePlan(), ApprovePlan("x"), RejectPlan("x"), ExecutePlan("x"), Rebalance()),
+    *(SubmitOrder("buy", "KO", 1), CancelOrders(), Reconcile(), Backup("/tmp/x")),
+    *(ChangeLimits(("max_gross=0.9",), "why"), ChangeLimits(("max_gross=1",), "why", "ann")),
+    *(MoveCash("deposit", 1), AcceptDifference("deposit", "why")),
+    *(Halt("drill"), Halt("drill", flatten=True), Resume("over", "ann"), Shutdown()),
+]
+
+
+def keyless(question) -> bool:
+    """Whether a question takes no key."""
+    return isinstance(question, Query) and not isinstance(question, Reconcile | Backup)
+
+
+def main(who: str) -> None:
+    """Ask all but the last through the client, under keys of `who`."""
+    token, ca = os.environ.get("TM_TOKEN_FILE"), os.environ.get("TM_TLS_CA")
+    session = Session("rights", Options(timeout=30.0, token_file=token, tls_ca=ca))
+    address, credentials = session.address(), session.credentials()
+    told = []
+    for n, question in enumerate(ASKED[:-1]):
+        key = None if keyless(question) else f"{who} {n} {right_of(question)}"
+        reply = ask(address, Asked(question, key=key), 30.0, credentials=credentials)
+        told.append({"exit": reply.exit, "code": reply.error.code if reply.error else ""})
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
