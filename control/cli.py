@@ -23,6 +23,7 @@ COMMANDS: Final = {  # name: does it change something, and so take a key
     "orders": False,
     "fills": False,
     "beliefs": False,
+    "explain": False,
     "plan": True,
     "approve": True,
     "reject": True,

@@ -101,6 +101,12 @@ class Beliefs(Query, frozen=True, tag="beliefs"):
     since: datetime | None = None
 
 
+class Explain(Query, frozen=True, tag="explain"):
+    """The chain behind an order, a plan or a command, by its id or key."""
+
+    id: str
+
+
 class DryRun(Query, frozen=True, tag="dry_run"):
     """A rebalance that is only computed: nothing is stored, nobody is told."""
 
@@ -200,6 +206,7 @@ Question = (
     | Orders
     | Fills
     | Beliefs
+    | Explain
     | DryRun
     | Reconcile
     | Backup

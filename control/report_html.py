@@ -35,6 +35,7 @@ def html(told: Report) -> str:
         section("Returns", months(told), table("Result", tables.result(told))),
         section("Exposure", plot(told, "exposure"), plot(told, "weights"), limits(told)),
         section("Risk", table("What was at stake", tables.risk(told))),
+        section("Beliefs", *beliefs(told)),
         section("Symbols", plot(told, "symbols"), table("By symbol", tables.symbols(told))),
         section(
             "Execution",
@@ -85,6 +86,13 @@ def section(title: str, *parts: str) -> str:
     """Return a titled part; one without content is left out."""
     inner = "\n".join(filter(None, parts))
     return f"<section><h2>{escape(title)}</h2>\n{inner}</section>" if inner else ""
+
+
+def beliefs(told: Report) -> tuple[str, ...]:
+    """Return what the mind believed; nothing where there was none."""
+    if told.beliefs is None:
+        return ()
+    return plot(told, "beliefs"), table("Over the period", tables.beliefs(told))
 
 
 def plot(told: Report, name: str) -> str:

@@ -18,6 +18,7 @@ from control.protocol import (
     Events,
     Evolution,
     Exit,
+    Explain,
     Fault,
     Fills,
     Genomes,
@@ -44,7 +45,7 @@ from daemon.evolving import Evolving
 from daemon.identity import cause_of
 from daemon.keeping import replayed
 from daemon.message import EngineEnded
-from daemon.mind_questions import Unanswerable, believed
+from daemon.mind_questions import Unanswerable, believed, chain_of
 from daemon.principal import Caller
 from daemon.questions import orders_and_keys, report_from
 from daemon.recovery import look_for_differences
@@ -132,6 +133,8 @@ class Handlers:
                 return self._say("fills", {"fills": builtin([answers.fill(f) for f in booked])})
             case Beliefs():
                 return self._say("beliefs", builtin(await believed(ask, now, self._store)))
+            case Explain(id_):
+                return self._say("explain", builtin(await chain_of(id_, self._store)))
             case DryRun():
                 return self._dry_run(ask)
             case Audit():

@@ -6,6 +6,7 @@ from control.protocol import Beliefs, Exit, Fault, Reply
 from daemon.seams import Store
 from state.belief import Belief
 from state.belief_answers import BeliefAnswer, belief_at, beliefs, difference
+from state.explain import Explanation, explained
 from state.snapshot import Snapshot
 
 
@@ -43,6 +44,15 @@ async def at(time: datetime, store: Store) -> Belief | None:
     return await store.read(belief_at, time)
 
 
-def missing(code: str, message: str, hint: str) -> Unanswerable:
+async def chain_of(id_: str, store: Store) -> Explanation:
+    """Return the chain behind an id; raise Unanswerable."""
+    found = await store.read(explained, id_)
+    if found is None:
+        message = f"no order, plan or command has the id or key {id_!r}"
+        raise missing("NOT_FOUND", message, "`tm orders` lists orders", "explain")
+    return found
+
+
+def missing(code: str, message: str, hint: str, command: str = "beliefs") -> Unanswerable:
     """Return that there is no such thing."""
-    return Unanswerable("beliefs", "not_found", Exit.NOT_FOUND, Fault(code, message, hint))
+    return Unanswerable(command, "not_found", Exit.NOT_FOUND, Fault(code, message, hint))

@@ -116,6 +116,7 @@ class Watch:
             journal=JournalChecked(checked.ok, checked.seq, written, checked.message),
             disk_free=shutil.disk_usage(self._journal.parent).free,
             wal_bytes=size(self._journal.with_name(self._journal.name + "-wal")),
+            beliefs=self._mind.facts() if self._mind else None,
             open_time=moment.open_time,
             bar=moment.bar,
         )

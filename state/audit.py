@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from state.checks import books, limits, orders, world
+from state.checks import books, limits, mind, orders, world
 from state.evidence import AuditFacts, Check, Severity, breach
 from state.snapshot import Snapshot
 
@@ -29,6 +29,7 @@ ASKED: Final[tuple[Callable[[Snapshot, AuditFacts], Iterator[Check]], ...]] = (
     world.journal,
     world.disk,
     world.write_ahead_log,
+    mind.beliefs,
 )
 WORSE: Final = (Severity.OK, Severity.WARN, Severity.BREACH)
 

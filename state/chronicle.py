@@ -33,6 +33,7 @@ from state.headroom import equity, unpriced
 from state.instrument import ZERO, Symbol, amount, ratio
 from state.ledger import Position
 from state.order import Order, OrderId
+from state.outlook import outlook
 from state.performance import Undefined, Valuation, time_weighted
 from state.period import Period
 from state.record import Recorded
@@ -223,6 +224,7 @@ class Chronicle:
             heaviest,
             weights.get(heaviest, 0.0),
             weights,
+            outlook(event.belief) if self.counting and event.belief is not None else None,
         )
         if self.sessions and self.sessions[-1].session == event.session:
             day = joined(self.sessions.pop(), day)

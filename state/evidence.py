@@ -7,7 +7,7 @@ import msgspec
 
 from state.event import Difference
 from state.moment import OpenTime, elapsed
-from state.status import FeedFacts
+from state.status import BeliefFacts, FeedFacts
 
 Value = str | int | float | None
 
@@ -62,6 +62,7 @@ class AuditFacts(msgspec.Struct, frozen=True):
     journal: JournalChecked | None = None
     disk_free: int | None = None
     wal_bytes: int | None = None
+    beliefs: BeliefFacts | None = None
     open_time: OpenTime = elapsed
     bar: timedelta = timedelta()
 

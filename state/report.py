@@ -22,6 +22,7 @@ from state.metrics import Compared, Figures, Metrics, Returns, compared, metrics
 from state.performance import YEAR, Underwater
 from state.period import Period
 from state.record import Recorded
+from state.regimes import Beliefs, believed
 from state.series import Exposure
 from state.session import Session
 from state.settings import Limits
@@ -117,6 +118,7 @@ class Report(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
     exposure: Exposure = Exposure()
     trades: tuple[Trade, ...] = ()
+    beliefs: Beliefs | None = None
 
 
 def report(
@@ -165,6 +167,7 @@ def report(
         warnings=(*notes(told, returns, beside), *figures.warnings()),
         exposure=series.exposure(sessions),
         trades=trades(told.placed.values()),
+        beliefs=believed([(s.at, s.outlook) for s in sessions if s.outlook is not None]),
     )
 
 

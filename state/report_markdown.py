@@ -27,6 +27,7 @@ def markdown(told: Report) -> str:
         *section("Months", table(months(told))),
         *section("Deepest falls", table(tables.falls(told))),
         *section("Symbols", table(tables.symbols(told))),
+        *section("Beliefs", table(tables.beliefs(told))),
         *section("Halts", table(tables.halts(told))),
         *section("Cash movements", table(tables.flows(told))),
     ]

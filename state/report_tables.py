@@ -57,6 +57,26 @@ def risk(told: Report) -> Listing:
     )
 
 
+def beliefs(told: Report) -> Listing:
+    """Return what the mind believed, over the period; without rows where there was none."""
+    mind = told.beliefs
+    if mind is None:
+        return Listing(("", ""), ())
+    shares = ", ".join(f"{name} {percent(share)}" for name, share in mind.shares.items())
+    last = mind.changes[-1]
+    return figures(
+        ("Closes thought about", str(mind.closes)),
+        ("Models", ", ".join(model[:8] for model in mind.models)),
+        ("Likeliest volatility", shares),
+        ("Likeliest lately", f"{last.regime}, for {last.closes} closes"),
+        ("Mean exposure preferred", number(mind.exposure)),
+        ("Mean entropy, nats of 1.79", number(mind.entropy)),
+        ("Mean surprise, nats a bar", number(mind.surprise)),
+        ("Closes with a model that ceased to fit", str(mind.drifting)),
+        ("Beliefs begun anew", str(mind.resets)),
+    )
+
+
 def execution(told: Report) -> Listing:
     """Return how orders fared."""
     m, orders = told.metrics, told.orders

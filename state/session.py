@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from state.instrument import Symbol
+from state.outlook import Outlook
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -15,7 +16,8 @@ class Session(msgspec.Struct, frozen=True):
     `growth` is the factor earned since the session before, flows taken out: None while there is no
     money, and None with a reason in `undefined` when nobody can say. `traded` is notional over
     equity, None when there was no equity to divide by. `heaviest` is the holding with the largest
-    weight, and `weight` that weight, signed; `weights` are those of all that is held, at the close.
+    weight, and `weight` that weight, signed; `weights` are those of all that is held, at the close,
+    and `outlook` what the mind believed then, if there is one.
     """
 
     session: date
@@ -29,6 +31,7 @@ class Session(msgspec.Struct, frozen=True):
     heaviest: Symbol = ""
     weight: float = 0.0
     weights: Mapping[Symbol, float] = {}
+    outlook: Outlook | None = None
 
 
 def joined(early: Session, late: Session) -> Session:
@@ -50,4 +53,5 @@ def joined(early: Session, late: Session) -> Session:
         heavier.heaviest,
         heavier.weight,
         late.weights,
+        late.outlook or early.outlook,
     )

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from control.plots.drawing import INK, SERIES, Draw
+from state.belief import VOLATILITIES
 from state.report import Report
 from state.series import thinned
 
@@ -122,11 +123,32 @@ def shortfalls(told: Report) -> Draw:
     return draw
 
 
+def beliefs(told: Report) -> Draw:
+    """Draw which volatility was believed in, and the exposure it led to; nothing without a mind."""
+    mind = told.beliefs
+
+    def draw(axes: "Axes") -> None:
+        axes.xaxis_date()
+        axes.set_ylabel("probability, %")
+        if mind is None:
+            return
+        at = days(mind.at)
+        areas = [[100 * (row[n] or 0.0) for row in mind.series] for n in range(3)]
+        colours = [SERIES[2], SERIES[4], SERIES[1]]
+        axes.stackplot(at, areas, labels=VOLATILITIES, colors=colours, alpha=0.6)
+        axes.plot(at, [100 * (row[4] or 0.0) for row in mind.series], color=INK, label="exposure")
+        axes.set_ylim(0, 100)
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+    return draw
+
+
 PLOTS: Final[Mapping[str, tuple[str, Callable[[Report], Draw]]]] = {
     "equity": ("Equity, and the benchmark from the same start", equity),
     "drawdown": ("Drawdown", drawdown),
     "exposure": ("Gross and net exposure; dotted, the limit on gross", exposure),
     "weights": ("Shares of equity, by symbol", weights),
+    "beliefs": ("Volatility believed in, mean of all symbols, and the exposure preferred", beliefs),
     "symbols": ("Profit after fees, by symbol", symbols),
     "shortfall": ("Cost of each order against its decision", shortfalls),
 }

@@ -13,6 +13,7 @@ from state.belief import InstrumentBelief
 from state.belief_answers import BeliefAnswer
 from state.configuration import decode, shown
 from state.evolved import Course, Criterion, Member, Run, Verdict
+from state.explain import Asked, Explanation, Happened, Judged, Wanted
 from state.integrity import Verified
 from state.order import Status
 from state.period import Period
@@ -151,6 +152,20 @@ BELIEF = BeliefAnswer(
         ),
     ),
 )
+EXPLANATION = Explanation(
+    subject="order",
+    id="RID.0",
+    command=Asked("k", "rebalance", "ada", CLOSE),
+    plan=PLAN,
+    wanted=(Wanted("KO", CLOSE, DAY, "active_inference", 0.03, "numpy", "m", *BELIEF.instruments),),
+    gate=(
+        Judged("RID.0", "KO", passed=True),
+        Judged("RID.1", "PG", False, "ORDER_RATE", "61", "60", "too many"),
+    ),
+    orders=(ORDER,),
+    steps=(Happened(7, CLOSE, "RID.0", "order_claimed", "broker order id 7"),),
+    fills=(FILL,),
+)
 CHECKS = [
     {"name": "books", "severity": "ok", "value": "0", "limit": "0", "message": "they agree"},
     {"name": "max_gross", "severity": "warn", "value": 0.98765432, "limit": 1.0, "message": "near"},
@@ -212,6 +227,7 @@ REPLIES = {  # by the name on the wire
     "orders": done("orders", {"orders": [plain(ORDER)]}),
     "fills": done("fills", {"fills": [plain(FILL)]}),
     "beliefs": done("beliefs", plain(BELIEF)),
+    "explain": done("explain", plain(EXPLANATION)),
     "plan": done("plan", plain(PLAN), key="k", command_id="RID"),
     "approve": done("approve", plain(PLAN) | {"state": "approved", "by": "ada"}),
     "reject": done("reject", plain(PLAN) | {"state": "rejected", "by": "ada"}),

@@ -41,6 +41,7 @@ ASKED = [  # what is typed, what is asked for it, and a word of what a person is
     ("fills --since 2022-12-01T00:00Z", protocol.Fills(DAWN), "126.04"),
     ("beliefs", protocol.Beliefs(), "95 %"),
     ("beliefs KO --at 2022-12-01", protocol.Beliefs("KO", DAWN), "free energy"),
+    ("explain RID.0", protocol.Explain("RID.0"), "ORDER_RATE"),
     ("plan", commands.MakePlan(), "4,476.50"),
     ("plan --ttl 90s --only KO,AAPL", commands.MakePlan(90.0, ("KO", "AAPL")), "RESTRICTED_SYMBOL"),
     ("approve cok54ho4r44h", commands.ApprovePlan(*PLAN), "ada"),

@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from control.plots.report_plots import PLOTS
 from control.report_html import html, used
 from state.event import Halted
+from state.outlook import Outlook
 from state.period import Period
+from state.regimes import believed
 from state.report import report
 from state.report_markdown import markdown
 from tests.state.story import AT_MONDAY, MONDAY, STORY, TUESDAY, WEDNESDAY, recorded
@@ -20,7 +22,9 @@ VOID = {"meta", "br", "hr", "img", "input", "link", "use"}
 
 
 def told(events=STORY):
-    return report(recorded(events), Period(), INDEX, "S&P 500")
+    made = report(recorded(events), Period(), INDEX, "S&P 500")
+    calm = Outlook(0.5, 0.3, 0.2, 0.6, 0.4, 1.2, 1.5, 0, 0, "m")
+    return replace(made, beliefs=believed([(at, calm) for at, _ in made.drawdown]))
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from state.order import Order, Status
 from state.quote import Mark
 from state.settings import Execution, Limits
 from state.snapshot import Day, Halting, Snapshot
-from state.status import FeedFacts
+from state.status import BeliefFacts, FeedFacts
+from tests.state.test_belief_answers import belief
 
 CLOSE = datetime(2022, 12, 28, 21, tzinfo=UTC)
 DAY = date(2022, 12, 28)
@@ -69,9 +70,11 @@ SOUND = Snapshot(
     commands={"R": ("R.0",)},
     targets={"KO": 0.4, "XOM": -0.1, "PEP": 0.0},
     strategy="s",
+    belief=belief({"KO": {"up_calm": 1.0, "ok": 1.0}}, CLOSE),
     day=Day(DAY, D(10_695), orders=1),
     reconciled=True,
 )
+MIND = BeliefFacts("numpy", ready=True, model_hash="m", at=CLOSE, origin="stored")
 FACTS = AuditFacts(
     at=CLOSE,
     due=CLOSE,
@@ -82,6 +85,7 @@ FACTS = AuditFacts(
     journal=JournalChecked(ok=True, seq=50, expected=50, message="50 records, unbroken"),
     disk_free=10_000 * MIB,
     wal_bytes=4 * MIB,
+    beliefs=MIND,
 )
 
 
@@ -321,6 +325,48 @@ WORLD = [
 ]
 
 
+SURE = {"up_calm": 1.0, "ok": 1.0}
+STATE += [
+    ("belief_sanity", "warn", {"belief": None}, "nothing is believed yet"),
+    (
+        "belief_sanity",
+        "breach",
+        {"belief": belief({"KO": SURE | {"up_calm": 0.9}}, CLOSE)},
+        "no probabilities: KO",
+    ),
+    (
+        "belief_sanity",
+        "warn",
+        {"belief": belief({"KO": SURE | {"ok": 0.0}}, CLOSE)},
+        "begun anew at the last close, with a target of zero: KO",
+    ),
+    (
+        "belief_sanity",
+        "warn",
+        {"belief": belief({"KO": SURE}, CLOSE - timedelta(days=1)), "closed_at": CLOSE},
+        "the last close was not thought about",
+    ),
+    (
+        "belief_drift",
+        "warn",
+        {"belief": belief({"KO": SURE | {"drift": 4.5}}, CLOSE)},
+        "the model has ceased to fit KO",
+    ),
+]
+WORLD += [
+    (
+        "beliefs",
+        "breach",
+        {"beliefs": replace(MIND, ready=False, failure="no memory")},
+        "there are no new targets: no memory",
+    ),
+]
+
+
+def test_a_strategy_without_a_mind_has_nothing_to_be_checked():
+    assert found(replace(SOUND, belief=None), replace(FACTS, beliefs=None)) == {}
+
+
 @pytest.mark.parametrize(("name", "severity", "changes", "told"), STATE)
 def test_what_is_wrong_with_the_account_is_found(name, severity, changes, told):
     wrong = found(replace(SOUND, **changes))
@@ -434,6 +480,7 @@ def test_before_anything_started_nothing_is_called_good():
         "orders_broker": "breach",
         "limits": "breach",
         "data_age": "warn",
+        "belief_sanity": "warn",
     }
 
 
