@@ -115,6 +115,7 @@ def data(now: Snapshot, cause: Cause, events: Sequence[Event]) -> Any:
         answer["asked_back"] = [e.order_id for e in asked]
     if cause.rid in now.flattening:
         answer["flatten"] = "queued until the books are known to agree with the broker's"
+        answer["orders"] = []
     if cause.op in {"halt", "resume"}:
         answer["halts"] = [builtin(halting) for halting in now.halts.values()]
     if cause.op in {"reconcile", "reconcile_accept"}:

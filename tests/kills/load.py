@@ -209,6 +209,8 @@ def same(first: Reply, again: Reply) -> bool:
 
     What was only accepted may have come to its end meanwhile: then its orders must be the same.
     """
+    if first.status in {"accepted", "pending"} and "flatten" in first.data:
+        return again.command_id == first.command_id  # its orders were still to come
     if first.status in {"accepted", "pending"}:
         return again.command_id == first.command_id and asked_for(again) == asked_for(first)
     return encode(replace(again, replayed=False)) == encode(replace(first, replayed=False))
