@@ -16,11 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from bench.evidence import Prices, stocks
+from strategies import kernels
 from strategies.active_inference import decide
 from strategies.belief import blank
+from strategies.fitness import Terms, market_of, parameters
 from strategies.genome import DEFAULT
 from strategies.inference import Engine, NumpyEngine, make_engine
-from strategies.market_model import tables
+from strategies.market_model import RANGE_EDGES, Z_EDGES, tables
 from strategies.observation import closes_only
 from strategies.sizing import Limits
 
@@ -142,6 +144,27 @@ def agree(compiled: Engine, plain: Engine, prices: Prices) -> bool:
     return beliefs_apart < APART and differing == 0
 
 
+def as_bred(prices: Prices) -> bool:
+    """Print on how many bars kernel and live path differ, for the same holdings; True if none."""
+    terms = Terms(max_gross=1.0)
+    market = market_of(prices.close)
+    seen = kernels.perceive(market.closes, market.highs, market.lows, Z_EDGES, RANGE_EDGES)
+    model = tables(DEFAULT)
+    trace = np.zeros((*prices.close.shape, 2, 1))
+    kernels.simulate(
+        seen, market.closes, market.fills, market.due, parameters([model])[0], terms.array, trace
+    )
+    engine, belief, differing = NumpyEngine(model), blank(prices.names, model), 0
+    for close, (held, wanted) in zip(prices.close, trace[..., 0].swapaxes(1, 2), strict=True):
+        thought = decide(
+            model, engine, belief, closes_only(close), held, Limits(terms.max_weight, 1.0)
+        )
+        belief = thought.belief
+        differing += thought.weights.tobytes() != np.ascontiguousarray(wanted).tobytes()
+    print(f"the backtest kernel and the live path (numpy) differ on {differing} of these bars")
+    return differing == 0
+
+
 def starts() -> None:
     """Print the time from nothing to the first decision, without and with kept code."""
     with tempfile.TemporaryDirectory() as folder:
@@ -165,7 +188,7 @@ def main() -> int:
         compiled.step(*cases(20))
         print(f"jax and pymdp take {resident() - before:.0f} MiB")
         kept = flat(compiled)
-        alike = agree(compiled, plain, stocks())
+        alike = agree(compiled, plain, stocks()) and as_bred(stocks())
         steps(compiled, plain)
     print("ok" if kept and alike else "FAILED: memory must stay flat and the engines agree")
     return 0 if kept and alike else 1
