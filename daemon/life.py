@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from control.version import VERSION
 from daemon.calendar_file import keep
+from daemon.charge import Charge
 from daemon.clock import MarketClock
 from daemon.effects import Effects
 from daemon.engine import Engine
@@ -39,6 +40,7 @@ from state.configuration import Effective, fingerprint, shown
 from state.event import Start
 from state.history import last_not_placed, unfinished
 from state.instrument import Symbol
+from state.quote import Close
 from strategies.sizing import targets
 
 CALENDAR: Final = "calendar"
@@ -209,7 +211,10 @@ class Life:
                 await link.tried.wait()
                 breeding = tasks.create_task(evolving.run(), name="evolution")
                 wake = partial(awaken, mind, engine.snapshot, store, feed, self._begins)
-                trading = tasks.create_task(self._trade(feed, trader, stop, wake), name="trader")
+                charge = Charge(engine, mind, self._model, self.settings.beliefs.exposures)
+                trading = tasks.create_task(
+                    self._trade(feed, trader, stop, wake, charge), name="trader"
+                )
                 log.info("ready", extra={"socket": self._socket, "seq": engine.head.seq})
                 try:
                     await stop.wait()
@@ -234,10 +239,17 @@ class Life:
         trader: Trader,
         stop: asyncio.Event,
         wake: Callable[[], Awaitable[None]],
+        charge: Charge,
     ) -> None:
         """Carry every close to the trader; at the end hold, or stop the daemon."""
         await wake()
-        await run_feed(feed, trader.on_close, trader.on_quotes)
+        await charge.heed()
+
+        async def on_close(close: Close) -> None:
+            await charge.heed()
+            await trader.on_close(close)
+
+        await run_feed(feed, on_close, trader.on_quotes)
         await trader.caught_up()
         log.info("feed_ended", extra={"at_end": self.settings.replay.at_end})
         if self.settings.replay.at_end == "stop":

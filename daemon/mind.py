@@ -139,6 +139,15 @@ class Mind:
         self._failure = ""
         log.info("mind_awake", extra={"engine": self._name, "belief": self._awake.origin})
 
+    async def become(self, model: Tables) -> None:
+        """Think by another model from the next close on; its belief is rebuilt from the closes."""
+        if (hash_ := model_hash(model)) == self._hash:
+            return
+        self._model, self._hash, self._awake = model, hash_, None
+        self._parity, self._checked = None, self._name == "numpy"
+        if self._recall is not None:
+            await self.wake(None, self._recall)
+
     async def think(self, close: Close, held: Array) -> Outcome | None:
         """Return what a close lets one believe and want; None when nobody can say.
 

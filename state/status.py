@@ -9,6 +9,7 @@ import msgspec
 
 from state.answers import perhaps, plain
 from state.event import Difference
+from state.evolved import Evolution
 from state.headroom import Headroom, Meter, day_loss, day_turnover, equity, headroom, unpriced
 from state.instrument import Symbol, ratio
 from state.order import Status
@@ -155,7 +156,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     open_orders: int
     unknown_orders: int
     strategy: StrategyAnswer
-    evolution: Mapping[str, str]
+    evolution: Mapping[str, object]
     journal: JournalFacts
     reconciled: bool
     differences: tuple[Difference, ...]
@@ -184,6 +185,7 @@ def status(now: Snapshot, facts: StatusFacts) -> StatusAnswer:
     if worth:
         gross, net = (ratio(total, worth) for total in exposures(now))
     halts = sorted(now.halts.values(), key=lambda h: (h.scope != "account", h.at, h.scope))
+    champion = now.evolution.champion
     start_name = now.start.strategy if now.start else ""
     return StatusAnswer(
         mode=facts.mode,
@@ -202,8 +204,12 @@ def status(now: Snapshot, facts: StatusFacts) -> StatusAnswer:
         drawdown=now.drawdown,
         open_orders=len(now.open_orders),
         unknown_orders=sum(o.status is Status.UNKNOWN for o in now.orders.values()),
-        strategy=StrategyAnswer(now.strategy or start_name),
-        evolution={},
+        strategy=StrategyAnswer(
+            now.strategy or start_name,
+            champion.genome_id if champion else None,
+            champion.at if champion else None,
+        ),
+        evolution=breeding(now.evolution),
         journal=facts.journal,
         reconciled=now.reconciled,
         differences=tuple(
@@ -216,6 +222,24 @@ def status(now: Snapshot, facts: StatusFacts) -> StatusAnswer:
         pid=facts.pid,
         beliefs=facts.beliefs,
     )
+
+
+def breeding(known: Evolution) -> Mapping[str, object]:
+    """Return the newest run of evolution in brief, empty when there was none."""
+    if not known.runs:
+        return {}
+    run = list(known.runs.values())[-1]
+    return {
+        "run_id": run.run_id,
+        "status": run.status,
+        "stage": run.stage,
+        "generation": run.generation,
+        "generations": run.course.generations,
+        "evaluations": run.evaluations,
+        "seconds": run.seconds,
+        "promotable": None if run.verdict is None else run.verdict.promotable,
+        "trials": known.trials,
+    }
 
 
 def day(now: Snapshot, worth: Decimal | None) -> DayAnswer | None:
