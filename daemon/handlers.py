@@ -59,6 +59,7 @@ from state.belief_answers import told
 from state.command import CancelEvolution, Cause, ClientCommand, RecordReconciliation
 from state.history import command_by_id, fills, recorded
 from state.integrity import verify
+from state.journal import CommitInDoubt
 from state.order import Rid
 from state.period import Period, UnknownPeriod
 from state.planning import drafted, not_ready, unknown_symbols, why_nothing
@@ -106,7 +107,7 @@ class Handlers:
                 reply = await self._command(request, ask, caller)
             else:
                 reply = await self._question(ask, request)
-        except EngineEnded:
+        except (EngineEnded, CommitInDoubt):  # the journal has to be read afresh
             error = Fault("STOPPING", "the daemon is stopping", "ask again with the same key")
             reply = Reply(op_of(ask), False, "pending", Exit.PENDING, error=error, key=request.key)
         except Unanswerable as e:

@@ -20,6 +20,7 @@ from state.command import (
     Shutdown,
     SubmitOrder,
 )
+from state.journal import CommitInDoubt
 from state.order import request_id
 from tests.desk import desk
 
@@ -247,3 +248,12 @@ async def test_who_waits_is_answered_when_the_daemon_ends(tmp_path):
         reply = await asyncio.wait_for(waiting, 5)
         assert (reply.exit, reply.error.code) == (Exit.PENDING, "STOPPING")
         assert (await asyncio.wait_for(following, 5)).data["events"] == []
+
+
+@pytest.mark.parametrize("what", [ask.Orders(), ask.Reconcile()], ids=["question", "command"])
+async def test_between_a_commit_in_doubt_and_the_end_everybody_is_told_to_ask_again(tmp_path, what):
+    async with desk(tmp_path) as one:
+        one.store._writer._doubt = CommitInDoubt("disk I/O error")
+        reply = await one.say(what, key="k" if isinstance(what, ask.Reconcile) else None)
+        one.store._writer._doubt = None
+        assert (reply.exit, reply.error.code) == (Exit.PENDING, "STOPPING")

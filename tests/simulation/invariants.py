@@ -13,6 +13,7 @@ from control.protocol import Exit, encode
 from state.command import CancelOrders
 from state.event import (
     BarsClosed,
+    CashMoved,
     Halted,
     OrderCancelled,
     OrderNotPlaced,
@@ -23,7 +24,7 @@ from state.event import (
 from state.history import find_commands, orders, recorded
 from state.order import Status, request_id
 
-PASSING = {Exit.NOT_READY, Exit.PENDING, Exit.NOT_FOUND, Exit.INVALID}
+PASSING = {Exit.INTERNAL, Exit.NOT_READY, Exit.PENDING, Exit.NOT_FOUND, Exit.INVALID}
 OUR_OID = "SELECT broker_oid FROM intent WHERE order_id = ?"
 LAST_LOOK = (
     "SELECT type FROM event WHERE type IN ('started', 'reconcile_started', 'reconciled')"
@@ -40,7 +41,7 @@ class Witness:
         self.wrongs, self.faults, self.pairs = [], Counter(), Counter()
         self.sends, self.oids = Counter(), {}
         self.replies = defaultdict(dict)  # key -> {"accepted" | "final": (reply, when)}
-        self.halts, self.never_placed, self.came = {}, set(), D(0)
+        self.halts, self.never_placed, self.moves = {}, set(), {}
 
     def wrong(self, what):
         """Note a violation, and when."""
@@ -56,6 +57,7 @@ class Witness:
             if not isinstance(last, Resumed):  # by a commit that nobody was told of
                 self.wrong(f"I7 the halt of {scope} did not survive a restart")
         self.halts = dict(snapshot.halts)
+        self.moves.update(snapshot.cash_moves)
 
     def committed(self, batch):
         """A batch is durable."""
@@ -70,6 +72,8 @@ class Witness:
                     self.halts.pop(scope, None)
                 case BarsClosed():
                     bars += 1
+                case CashMoved(amount=moved, ref=ref) if ref:
+                    self.moves[ref] = moved
                 case PlanExecuted(plan_id=plan_id) if self.engine:
                     plan = self.engine.snapshot.plans.get(plan_id)
                     if plan and (batch.wall >= plan.expires_at or plan.bars != bars):
@@ -179,10 +183,7 @@ class Witness:
     @property
     def paid_in(self):
         """Cash that came."""
-        if self.engine is not None:
-            moves = self.engine.snapshot.cash_moves.values()
-            self.came = max(self.came, sum((max(moved, D(0)) for moved in moves), D(0)))
-        return self.came
+        return sum((max(moved, D(0)) for moved in self.moves.values()), D(0))
 
     def traded(self):
         """The venue may have traded: our book allowed for it."""
