@@ -147,7 +147,9 @@ class Events(Query, frozen=True, tag="events"):
 
 
 class Verify(Query, frozen=True, tag="verify"):
-    """Check the journal's integrity and its hash chain."""
+    """Check the journal's integrity and its hash chain, and that it holds a `head` noted before."""
+
+    head: str = ""
 
 
 class ShowConfig(Query, frozen=True, tag="config_show"):

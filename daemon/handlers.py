@@ -145,8 +145,8 @@ class Handlers:
                 return await self._report(ask)
             case Events():
                 return await self._events(ask)
-            case Verify():
-                checked = await self._store.read(verify)
+            case Verify(head):
+                checked = await self._store.read(verify, head)
                 shown = builtin(checked) | {"hash": checked.hash.hex()}
                 reply = self._say("verify", shown)
                 if checked.ok:

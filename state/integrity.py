@@ -22,6 +22,9 @@ from state.rows import fill_row
 KINDS: Final = "'order_filled', 'execution_corrected', 'halted', 'resumed'"
 
 
+DIGITS: Final = 8  # of a hash, at least, that somebody noted
+
+
 class Verified(msgspec.Struct, frozen=True):
     """What a check found: `seq` and `hash` are of the last good record."""
 
@@ -99,8 +102,24 @@ def compare(name: str, what: str, expected: dict[Any, Any], rows: Iterable[Any])
             )
 
 
-def verify(db: Database) -> Verified:
-    """Check structure, chain and tables, and say what was found; raises nothing of its own."""
+def check_head(db: Database, noted: str) -> None:
+    """Raise CorruptJournal when the record noted as "SEQ:HASH" elsewhere is not in the chain."""
+    seq, _, hash_ = noted.partition(":")
+    name = name_of(db)
+    if not (seq.isascii() and seq.isdecimal() and len(seq) < 19 and len(hash_) >= DIGITS):
+        raise CorruptJournal(name, f"{noted!r} is no SEQ:HASH of at least {DIGITS} digits")
+    row = db.execute("SELECT hash FROM event WHERE seq = ?", (int(seq),)).fetchone()
+    if row is None or not row[0].hex().startswith(hash_.lower()):
+        what = "is not there" if row is None else f"has the hash {row[0].hex()[: len(hash_)]}"
+        why = f"record {seq}, noted with the hash {hash_}, {what}: it was cut off or written anew"
+        raise CorruptJournal(name, why, int(seq))
+
+
+def verify(db: Database, noted: str = "") -> Verified:
+    """Check structure, chain and tables, and say what was found; raises nothing of its own.
+
+    `noted` is a head that was kept elsewhere, "SEQ:HASH", which must be part of the chain.
+    """
     head = GENESIS
     try:
         quick_check(db)
@@ -108,6 +127,8 @@ def verify(db: Database) -> Verified:
             pass
         check_ends(db, head)
         check_tables(db)
+        if noted:
+            check_head(db, noted)
     except UnfitJournal as error:
         return Verified(False, head.seq, head.hash, getattr(error, "seq", None), str(error))
     except DatabaseError as error:

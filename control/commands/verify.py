@@ -16,20 +16,27 @@ def verify(
     journal: Annotated[
         str | None, typer.Option("--journal", metavar="FILE", help="A file, with no daemon.")
     ] = None,
+    head: Annotated[
+        str,
+        typer.Option("--head", metavar="SEQ:HASH", help="A head noted before; it must be there."),
+    ] = "",
 ) -> None:
     """Check the journal's integrity and its hash chain.
 
-    Example: tm verify --journal /var/lib/trade-manager/journal.db
+    What it prints as records and hash is the head: note it elsewhere, and a journal that was cut
+    off or written anew since no longer holds it.
+
+    Example: tm verify --head 1234:9f2c41d07ab3e655
 
     Exit codes: 0 unbroken, 3 cannot reach the daemon, 8 no such file, 12 damaged.
     """
     now = session(context)
     if journal is None:
-        now.answer(protocol.Verify(), page, timeout=PATIENT)
-    now.finish(verified(Path(journal)), page)
+        now.answer(protocol.Verify(head), page, timeout=PATIENT)
+    now.finish(verified(Path(journal), head), page)
 
 
-def verified(path: Path) -> Reply:
+def verified(path: Path, head: str = "") -> Reply:
     """Return the verdict on a journal's file, read without a daemon."""
     import msgspec
 
@@ -37,7 +44,7 @@ def verified(path: Path) -> Reply:
     from state.integrity import verify
 
     with reading(path) as db:
-        found = verify(db)
+        found = verify(db, head)
     data = msgspec.to_builtins(found, builtin_types=())
     data["hash"] = found.hash.hex()
     if found.ok:

@@ -320,7 +320,7 @@ def test_no_daemon_is_exit_3_and_says_what_to_run(tmp_path):
 
 
 def test_an_address_that_is_none_is_exit_7():
-    ran = tm("status", "--json", "--socket", "tcp://127.0.0.1:9")
+    ran = tm("status", "--json", "--socket", "tcp://127.0.0.1")
     assert (ran.exit, ran.envelope["error"]["code"]) == (7, "INVALID_ADDRESS")
 
 

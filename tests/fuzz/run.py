@@ -4,7 +4,7 @@
 
 What it learns is kept in .cache/fuzz; what breaks a target is written beside it as TARGET-crash-…:
 mend it, and put that file into tests/fuzz/corpus/TARGET, where every run of the tests tries it
-again. An hour in all: `python -m tests.fuzz.run all 515`.
+again. An hour in all: `python -m tests.fuzz.run all 450`.
 """
 
 import subprocess
@@ -17,8 +17,10 @@ def fuzz(name: str, seconds: int, kept: Path) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["control", "daemon", "state"]):
-        from tests.fuzz.targets import CORPUS, TARGETS
+        from tests.fuzz.targets import CORPUS, TARGETS, corpus
 
+    for file in corpus(name):
+        TARGETS[name](file.read_bytes())  # what is made once is made before anything is timed
     kept.mkdir(parents=True, exist_ok=True)
     options = [f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=10", "-max_len=65536"]
     options.append(f"-artifact_prefix={kept.parent}/{name}-")

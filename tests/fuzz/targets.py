@@ -3,11 +3,15 @@
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import date
+from functools import cache
 from pathlib import Path
 
 import msgspec
 
 from control.protocol import decode_hello, decode_reply, decode_welcome, encode
+from daemon.calendar import open_calendar
+from daemon.feeds.market_message import DayBar, Reading
 from daemon.feeds.price_file import read_prices
 from daemon.feeds.prices import PriceFileInvalid
 from daemon.reading import Unreadable, request_of
@@ -15,6 +19,8 @@ from state.authority import Role, judged
 from state.configuration import decode, fingerprint, shown
 from state.connection import ConnectionInvalid, connection
 from state.given import ConfigurationInvalid
+from state.instrument import LARGEST
+from state.quote import Quote
 from state.roles import decode_roles
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -86,6 +92,25 @@ def login(data: bytes) -> None:
     assert repr(nowhere) == "Connection('', host='', port=None)"
 
 
+@cache
+def market() -> Reading:
+    """What reads the market's messages, on a year's calendar."""
+    year = open_calendar("XNYS", first=date(2021, 1, 1), last=date(2021, 12, 31))
+    return Reading("tm", ("KO",), year)
+
+
+def messages(data: bytes) -> None:
+    """A market message is a quote or bar that could be, or is refused with its reason."""
+    for topic in ("tm/md/quote/KO", "tm/md/bar/1d/KO"):
+        said = market().read(topic, data)
+        if isinstance(said, DayBar):
+            assert LARGEST >= said.bar.close > 0
+        elif isinstance(said, Quote):
+            known = [one for one in (said.bid, said.ask, said.last) if one is not None]
+            assert known
+            assert all(LARGEST >= one > 0 for one in known)
+
+
 def prices(data: bytes) -> None:
     """A price file is a table or says what is wrong with it; the first byte says which kind."""
     with tempfile.TemporaryDirectory() as folder:
@@ -97,7 +122,8 @@ def prices(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    one.__name__: one for one in (frame, greeting, configuration, environment, roles, login, prices)
+    one.__name__: one
+    for one in (frame, greeting, configuration, environment, roles, login, messages, prices)
 }
 
 

@@ -125,3 +125,34 @@ def test_an_execution_booked_late_on_an_order_let_go_is_no_fault(filled):
     db.close()
 
     assert verified(path).ok
+
+
+@pytest.mark.parametrize("kept", [1, 9, None], ids=["the first", "one between", "the last"])
+def test_a_head_noted_elsewhere_is_in_the_chain(filled, kept):
+    path, head = filled
+    db = reader(path)
+    seq = kept or head.seq
+    (hash_,) = db.execute("SELECT hash FROM event WHERE seq = ?", (seq,)).fetchone()
+
+    assert verify(db, f"{seq}:{hash_.hex()}").ok
+    assert verify(db, f"{seq}:{hash_.hex()[:8].upper()}").ok
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("noted", "said"),
+    [
+        ("9:00000000", "was cut off or written anew"),
+        ("99999:00000000", "is not there: it was cut off"),
+        ("9:ab", "is no SEQ:HASH"),
+        ("nine:00000000", "is no SEQ:HASH"),
+        ("9", "is no SEQ:HASH"),
+    ],
+)
+def test_a_journal_that_was_cut_off_or_written_anew_holds_no_head_noted_before(filled, noted, said):
+    db = reader(filled[0])
+    found = verify(db, noted)
+    db.close()
+
+    assert not found.ok
+    assert said in found.message
