@@ -177,8 +177,8 @@ class Trader:
         return f"auto|{self._account}|{session.isoformat()}|rebalance"
 
     async def _rebalance(self, key: str) -> None:
-        """Rebalance, once for each key; with no session to trade in the key stays unused."""
-        if self._engine.moment().target is None:
+        """Rebalance, once for each key; at the end of a feed that may go on it stays unused."""
+        if self._engine.moment().feed_ended:
             log.info("rebalance_waits", extra={"key": key})
             return
         digest = blake2b(b"auto-rebalance", digest_size=16).hexdigest()
