@@ -64,7 +64,7 @@ def weights(path):
 seeds = st.integers(0, 2**32 - 1)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(seed=seeds, cut=st.integers(2, BARS - 1), factor=st.sampled_from([0.1, 1.5, np.nan]))
 def test_changing_the_future_changes_nothing_before_it(seed, cut, factor):
     market = walk(seed)
@@ -77,7 +77,7 @@ def test_changing_the_future_changes_nothing_before_it(seed, cut, factor):
         assert belief_bytes(before.belief) == belief_bytes(after.belief)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(seed=seeds, at=st.integers(1, BARS - 1))
 def test_a_belief_restored_at_any_bar_goes_on_bit_by_bit(seed, at):
     market = walk(seed, gaps=0.05)
@@ -104,7 +104,7 @@ def test_killed_a_hundred_times_it_ends_as_if_undisturbed():
     assert belief_bytes(belief) == belief_bytes(whole[-1].belief)
 
 
-@settings(max_examples=30)
+@settings(max_examples=16)
 @given(
     seed=seeds,
     gaps=st.sampled_from([0.0, 0.3, 1.0]),

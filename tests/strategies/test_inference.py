@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from strategies.genome import DEFAULT
 from strategies.inference import EngineUnavailable, NumpyEngine, make_engine
@@ -37,6 +37,7 @@ def steps(model, z_bins, range_bins):
     return np.array(path), score
 
 
+@settings(max_examples=25)
 @given(genomes)
 def test_one_factor_filters_as_the_exact_forward_filter_does(genome):
     chance = np.random.default_rng(3)
