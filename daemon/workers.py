@@ -71,7 +71,7 @@ class Workers:
         while True:
             try:
                 return await self._attempt(work, pieces)
-            except (BrokenExecutor, MemoryError, TimeoutError, OSError) as error:
+            except (BrokenExecutor, MemoryError, ImportError, TimeoutError, OSError) as error:
                 why = f"{type(error).__name__}: {error}".rstrip(": ")
                 self.retries += 1
                 log.warning("workers_failed", extra={"detail": why, "times": self.retries})

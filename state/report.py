@@ -17,7 +17,7 @@ from state import series
 from state.answers import plain
 from state.attribution import SymbolResult, by_symbol
 from state.chronicle import Chronicle, Flow, Halt, chronicle
-from state.evolved import Evolution
+from state.evolution_answers import verdicts
 from state.instrument import Symbol
 from state.metrics import Compared, Figures, Metrics, Returns, compared, metrics, returns_of
 from state.performance import YEAR, Underwater
@@ -170,33 +170,6 @@ def report(
         trades=trades(told.placed.values()),
         beliefs=believed([(s.at, s.outlook) for s in sessions if s.outlook is not None]),
     )
-
-
-def verdicts(known: Evolution) -> Mapping[str, object]:
-    """Return what the runs of evolution lately came to, and who is in charge; empty without any."""
-    if not known.runs and not known.champions:
-        return {}
-    return {
-        "champion": known.champion.genome_id if known.champion else None,
-        "trials": known.trials,
-        "holdout_touches": len(known.touches),
-        "runs": [
-            {
-                "run_id": run.run_id,
-                "status": run.status,
-                "evaluations": run.evaluations,
-                "seconds": run.seconds,
-                "front": run.front,
-                "candidate_id": run.candidate_id,
-                "verdict": run.verdict,
-            }
-            for run in known.runs.values()
-        ],
-        "promoted": [
-            {"genome_id": each.genome_id, "by": each.by, "reason": each.reason, "at": each.at}
-            for each in known.champions
-        ],
-    }
 
 
 def to_json(told: Report) -> bytes:

@@ -9,7 +9,7 @@ import msgspec
 
 from state.answers import perhaps, plain
 from state.event import Difference
-from state.evolved import Evolution
+from state.evolution_answers import breeding
 from state.headroom import Headroom, Meter, day_loss, day_turnover, equity, headroom, unpriced
 from state.instrument import Symbol, ratio
 from state.order import Status
@@ -222,24 +222,6 @@ def status(now: Snapshot, facts: StatusFacts) -> StatusAnswer:
         pid=facts.pid,
         beliefs=facts.beliefs,
     )
-
-
-def breeding(known: Evolution) -> Mapping[str, object]:
-    """Return the newest run of evolution in brief, empty when there was none."""
-    if not known.runs:
-        return {}
-    run = list(known.runs.values())[-1]
-    return {
-        "run_id": run.run_id,
-        "status": run.status,
-        "stage": run.stage,
-        "generation": run.generation,
-        "generations": run.course.generations,
-        "evaluations": run.evaluations,
-        "seconds": run.seconds,
-        "promotable": None if run.verdict is None else run.verdict.promotable,
-        "trials": known.trials,
-    }
 
 
 def day(now: Snapshot, worth: Decimal | None) -> DayAnswer | None:

@@ -131,6 +131,7 @@ def test_nothing_to_do_is_skipped_and_nothing_else_is(tasks):
 def test_what_changes_something_waits_for_the_account(tasks):
     for task in tasks:
         changes = task.command[1] in CHANGING or "--halt-on" in task.command
+        changes = changes or task.command[1:3] == ["evolve", "start"]
         assert task.pool == ("trade_manager" if changes else "default_pool"), task.task_id
 
 
@@ -182,7 +183,7 @@ def test_templates_render_strictly(dag):
     """A name that is misspelt, or missing in some run, fails here and not at half past three."""
     jinja2 = pytest.importorskip("jinja2")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
-    data = {"plan_id": "3k7q2m", "file": "/backups/b.db"}
+    data = {"plan_id": "3k7q2m", "file": "/backups/b.db", "run_id": "run1"}
     said = json.dumps({"schema": "trade-manager/1", "data": data})
 
     class Named:
@@ -208,6 +209,8 @@ def test_templates_render_strictly(dag):
         assert not any("{{" in text for text in rendered)
         if "execute" in task.command:
             assert "3k7q2m" in rendered
+        if "evolve" in task.command:
+            assert task.task_id == "start" or "run1" in rendered
         if "restore" in task.command:
             assert "/backups/b.db" in rendered
 
@@ -219,6 +222,8 @@ def test_tasks_are_linked_in_order(bag):
         assert order == ["audit", "plan", "execute", "report"]
     drill = [task.task_id for task in bag.dags["trade_manager_restore_drill"].topological_sort()]
     assert drill == ["backup", "verify", "restore"]
+    breeding = [task.task_id for task in bag.dags["trade_manager_evolution"].topological_sort()]
+    assert breeding == ["start", "wait", "show"]
     execute = bag.dags["trade_manager_rebalance_approved"].get_task("execute")
     assert "--require-approval" in execute.command
     assert execute.retries * execute.retry_delay >= timedelta(hours=1), "as long as the plan lives"
