@@ -97,6 +97,18 @@ class StatusCollector(Collector):
         ):
             if value is not None:
                 yield gauge(name, what, float(value))
+        if (mind := now.beliefs) is not None:
+            yield gauge("tm_beliefs_ready", "1 when new targets come of beliefs.", mind.ready)
+            yield gauge(
+                "tm_belief_symbols_drifting",
+                "Symbols that the model has ceased to fit.",
+                len(mind.drifting),
+            )
+            yield gauge(
+                "tm_belief_symbols_reset",
+                "Symbols whose belief was begun anew at the last close.",
+                len(mind.reset),
+            )
         limits = GaugeMetricFamily(
             "tm_limit_used_ratio", "Share of a limit in use, 1 at the limit.", labels=["limit"]
         )
