@@ -1,16 +1,19 @@
 """Work that takes too long for the event loop: in a thread of its own, or inline in simulations."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from threading import enumerate as enumerate_threads
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+TURN: Final = 0.0005  # seconds after which the event loop, if it wants to, gets its turn
 
 Job = tuple[Future[Any], Callable[[], Any]]
 
@@ -31,6 +34,7 @@ class ThreadPool:
     """
 
     def __init__(self, name: str) -> None:
+        sys.setswitchinterval(TURN)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = Worker(target=self._serve, name=name, daemon=True)
         self._thread.start()

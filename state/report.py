@@ -24,7 +24,6 @@ from state.performance import YEAR, Underwater
 from state.period import Period
 from state.record import Recorded
 from state.regimes import Beliefs, believed
-from state.series import Exposure
 from state.session import Session
 from state.settings import Limits
 from state.trades import Trade, trades
@@ -117,7 +116,7 @@ class Report(msgspec.Struct, frozen=True):
     halts: tuple[Halt, ...]
     flows: tuple[Flow, ...]
     warnings: tuple[str, ...]
-    exposure: Exposure = Exposure()
+    exposure: series.Exposure = series.Exposure()
     trades: tuple[Trade, ...] = ()
     beliefs: Beliefs | None = None
 
