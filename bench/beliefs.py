@@ -150,6 +150,11 @@ def money(chance: np.random.Generator) -> None:
         )
         for run in (ours, short, *runs):
             shown(run, tested)
+        for day in ("2020-02-18", "2020-03-16", "2020-03-30", "2020-08-03", "2021-06-01"):
+            if prices.days[-1] > day:
+                row = int(np.flatnonzero(prices.days <= day)[-1])
+                invested = (f"{run.name} {run.exposure[row]:.2f}" for run in (ours, runs[-1]))
+                print(f"     exposure on {day}: {', '.join(invested)}")
         for run in runs:
             beside = compared(ours.returns[tested], run.returns[tested], chance, per_year=252.0)
             print(
