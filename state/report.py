@@ -1,7 +1,4 @@
-"""What a period brought: performance, risk, and how well orders were executed.
-
-A pure function of the journal: the same records give the same bytes.
-"""
+"""What a period brought: performance, risk, execution. The same records give the same bytes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
