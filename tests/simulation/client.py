@@ -17,7 +17,7 @@ HELLO = frame(encode(Hello(PROTOCOL, "sim")))
 LATER = {Exit.NOT_READY, Exit.PENDING}
 
 
-class Refused(Exception):
+class TurnedAway(Exception):
     """The daemon is too busy to talk, or stopping."""
 
 
@@ -41,7 +41,7 @@ class Client:
             asked_at, calm = self.world.loop.now, not self.chance.faults
             try:
                 reply = await asyncio.wait_for(self._once(body), self.chance.pick([0.02, 0.3, 8.0]))
-            except (OSError, EOFError, TimeoutError, Refused):
+            except (OSError, EOFError, TimeoutError, TurnedAway):
                 reply = None
             if reply is not None:
                 self.world.answered(ask, key, reply, asked_at)
@@ -58,7 +58,7 @@ class Client:
         try:
             writer.write(HELLO)
             if decode_welcome(await read(reader)).error is not None:
-                raise Refused
+                raise TurnedAway
             writer.write(body)
             return decode_reply(await read(reader))
         finally:

@@ -125,7 +125,7 @@ class Host:
             await service.close(5.0)
 
 
-class Outcome(msgspec.Struct):
+class Lived(msgspec.Struct):
     """What came of a seed."""
 
     wrong: list[str]
@@ -381,7 +381,7 @@ class Simulation(Witness):
 def outcome(simulation):
     """Return what came of a seed."""
     loop = simulation.loop
-    return Outcome(
+    return Lived(
         simulation.wrongs,
         loop.trace,
         loop.steps,
