@@ -24,8 +24,9 @@ class Gathering:
     """What came and is not decided yet.
 
     A close is whole when each symbol has its bar or has gone on to a later session. What is not
-    whole goes on without the rest: by the wall, `grace` after the session closed; by the feed's
-    clock, `grace` after the first bar of a later one. A symbol that published no bar but quotes
+    whole goes on without the rest: by the wall, `grace` after the session closed and its first news
+    came (which is late after an outage); by the feed's clock, `grace` after the first bar of a
+    later one. A symbol that published no bar but quotes
     has one built of them. Of quotes only the newest of each symbol is kept.
     """
 
@@ -53,7 +54,7 @@ class Gathering:
         self._sessions: list[date] = []  # a heap of those in either
         self._reached: dict[Symbol, date] = {}
         self._missing: set[Symbol] = set()  # who the first session still waits for
-        self._overtaken: float | None = None  # when a later session began, monotonic seconds
+        self._since: float | None = None  # when its grace began, monotonic seconds
         self._waiting = 0
         self._lost: list[Missed] = []
         self._fresh: dict[Symbol, Quote] = {}
@@ -136,15 +137,14 @@ class Gathering:
     def _is_over(self, wall: datetime, mono: float) -> bool:
         if not self._missing:
             return True
-        first = self._sessions[0]
-        if not self._follows:
-            closes = self._calendar.close_of(first)
-            return wall >= closes + timedelta(seconds=self._grace)
-        if len(self._sessions) == 1:
-            return False
-        if self._overtaken is None:
-            self._overtaken = mono
-        return mono >= self._overtaken + self._grace
+        if self._follows:
+            over = len(self._sessions) > 1
+        else:
+            closes = self._calendar.close_of(self._sessions[0])
+            over = wall >= closes + timedelta(seconds=self._grace)
+        if self._since is None and (over or not self._follows):
+            self._since = mono
+        return over and self._since is not None and mono >= self._since + self._grace
 
     def _expect(self, session: date) -> None:
         """Make room for a session; who has gone on to a later one has nothing more to say of it."""
@@ -157,7 +157,7 @@ class Gathering:
 
     def _begin(self) -> None:
         """Look whom the first session still waits for."""
-        self._overtaken = None
+        self._since = None
         if not self._sessions:
             return
         first = self._sessions[0]

@@ -85,9 +85,20 @@ def test_by_the_walls_clock_a_close_waits_its_grace_after_the_market_closed():
     end = XNYS.close_of(MONDAY)
     taken(one, bar("KO"), wall=end)
 
-    assert closes(one, wall=end + timedelta(seconds=GRACE - 1)) == []
-    (close,) = closes(one, wall=end + timedelta(seconds=GRACE))
+    assert closes(one, wall=end) == []
+    assert closes(one, wall=end + timedelta(seconds=GRACE - 1), mono=GRACE) == []
+    (close,) = closes(one, wall=end + timedelta(seconds=GRACE), mono=GRACE)
     assert close.missed == (Missed(MONDAY, ("PG",)),)
+
+
+def test_after_an_outage_the_bars_of_a_session_long_closed_are_waited_for_too():
+    one = gathering(follows=False)
+    taken(one, bar("KO"))
+    assert closes(one, mono=500.0) == []
+
+    taken(one, bar("PG"))
+    (close,) = closes(one, mono=500.1)
+    assert [b.symbol for b in close.bars] == ["KO", "PG"]
 
 
 def test_sessions_of_which_nothing_came_are_gaps_of_every_symbol():
@@ -196,7 +207,8 @@ def test_quotes_are_built_into_a_bar_on_the_markets_calendar():
         quote("KO", end, 52),
     ]
     assert taken(one, *said, wall=end) == [None] * 4
-    (close,) = closes(one, wall=end + timedelta(seconds=GRACE))
+    assert closes(one, wall=end) == []
+    (close,) = closes(one, wall=end + timedelta(seconds=GRACE), mono=GRACE)
 
     assert close.at == end == datetime(2021, 11, 26, 18, tzinfo=UTC)
     assert close.bars == (Bar("KO", D(52), D(50), D(55), D(45)),)
