@@ -13,7 +13,7 @@ from tests.chronicle import raw
 from tests.state.released.sample import known, unpacked
 
 # What a released step says is what people's files went through: none is ever edited.
-STEPS = {1: "13833b41bea73b77", 2: "2efda88c4eb007ee"}
+STEPS = {1: "13833b41bea73b77", 2: "2efda88c4eb007ee", 3: "cf8cf7d2f27413a0"}
 
 
 RELEASED = sorted({*range(1, VERSION), *STEPS})  # the newest joins them with its release
