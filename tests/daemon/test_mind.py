@@ -260,3 +260,19 @@ async def test_a_thread_hands_back_what_was_raised():
     with pytest.raises(ZeroDivisionError):
         await pool.run(lambda: 1 / 0)
     await pool.aclose(5.0)
+
+
+async def test_another_genome_in_charge_is_thought_by_from_the_next_close_on():
+    """As if it had been in charge from the start: its belief is rebuilt from the closes."""
+    other = tables(DEFAULT.but(kappa=3.0))
+
+    async def recall(count):
+        return [Past(close) for close in closes()[:80]]
+
+    one = await awake(recall=recall)
+    await thought(one, closes()[:80])
+    await one.become(other)
+    after = await thought(one, closes()[80:])
+
+    fresh = await awake(recall=recall, model=other)
+    assert after == await thought(fresh, closes()[80:])
