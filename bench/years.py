@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -47,6 +47,7 @@ from state.settings import Settings
 BASE = Path(__file__).with_name("never_halts.toml").read_text()
 YEARS, SESSIONS = 5, 251
 SPEED, DAY, AWAY = 400.0, 60.0, 10.0  # seconds of the daemon's time
+PATIENCE = 2.0  # seconds of ours
 EVENTS = 1_000_000
 READY = 5.0  # seconds, promised
 MIB = 2**20
@@ -83,11 +84,18 @@ class Hurried:
 
 
 class Resetting:
-    """A broker that is away for a while in the middle of each day, and counts the days."""
+    """A broker that is away for a while in the middle of each day, and counts the days.
+
+    A day goes on until the daemon is back, or a while longer: a busy machine must not make its
+    hurried days too short for it.
+    """
 
     def __init__(self, paper: PaperBroker, clock: Hurried) -> None:
         self._paper, self._clock = paper, clock
         self.resets, self._from = 0, float("inf")
+        self._noticed = float("inf")
+        self._back = asyncio.Event()
+        self._back.set()
         self.years: list[tuple[float, int, int, int]] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -96,7 +104,10 @@ class Resetting:
     @property
     def connected(self) -> bool:
         """Return whether it is there now."""
-        away = self._from <= self._clock.mono() < self._from + AWAY
+        now = self._clock.mono()
+        if now >= self._from:
+            self._noticed = min(self._noticed, now)
+        away = self._noticed <= now < self._noticed + AWAY
         return self._paper.connected and not away
 
     def _there(self) -> None:
@@ -111,6 +122,8 @@ class Resetting:
     async def next_oid(self) -> int:
         """Return the lowest id never used."""
         self._there()
+        if self._clock.mono() >= self._noticed + AWAY:
+            self._back.set()  # it was asked where ids begin: a recovery is at its end
         return await self._paper.next_oid()
 
     async def book(self, since: datetime | None) -> BrokerBook:
@@ -122,6 +135,10 @@ class Resetting:
 
     async def on_close(self, close: Any) -> None:
         """Fill by a close; the reset comes in the middle of the day after it."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._back.wait(), PATIENCE)
+        self._back.clear()
+        self._noticed = float("inf")
         await self._paper.on_close(close)
         self.resets += 1
         self._from = self._clock.mono() + (DAY - AWAY) / 2
