@@ -44,6 +44,10 @@ def html(told: Report) -> str:
             trades(told),
         ),
         section("Against the benchmark", table("Comparison", tables.against(told))),
+        section(
+            "Against the baselines",
+            table("Plain strategies on the same closes, at the same costs", tables.baselines(told)),
+        ),
         section("Halts", table("Halts", tables.halts(told))),
         section("Cash movements", table("Cash that came and went", tables.flows(told))),
         footer(told),

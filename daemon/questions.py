@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 
+from msgspec.structs import replace
+
 from state import answers
 from state.history import find_commands, orders, records
 from state.journal import Database
@@ -21,4 +23,7 @@ def orders_and_keys(
 
 def report_from(db: Database, within: Period, benchmark: Mapping[date, float]) -> Report:
     """Return the report over a period, from a reader's connection."""
-    return report(records(db), within, benchmark, "S&P 500")
+    from daemon.baselines import baselines
+
+    made = report(records(db), within, benchmark, "S&P 500")
+    return replace(made, baselines=baselines(records(db, 0, ("started", "bars_closed")), made))

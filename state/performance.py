@@ -32,6 +32,16 @@ class Valuation(msgspec.Struct, frozen=True):
     flow: Decimal = ZERO
 
 
+class Baseline(msgspec.Struct, frozen=True):
+    """What a plain strategy made of the same closes, at the same costs, rebalanced weekly."""
+
+    name: str
+    total_return: float | None
+    volatility: float | None
+    sharpe: float | None
+    max_drawdown: float | None
+
+
 class Underwater(msgspec.Struct, frozen=True):
     """One fall from a peak: when it began, was deepest and was made good (None: not yet)."""
 

@@ -17,7 +17,7 @@ from state.chronicle import Chronicle, Flow, Halt, chronicle
 from state.evolution_answers import verdicts
 from state.instrument import Symbol
 from state.metrics import Compared, Figures, Metrics, Returns, compared, metrics, returns_of
-from state.performance import YEAR, Underwater
+from state.performance import YEAR, Baseline, Underwater
 from state.period import Period
 from state.record import Recorded
 from state.regimes import Beliefs, believed
@@ -116,6 +116,7 @@ class Report(msgspec.Struct, frozen=True):
     exposure: series.Exposure = series.Exposure()
     trades: tuple[Trade, ...] = ()
     beliefs: Beliefs | None = None
+    baselines: tuple[Baseline, ...] = ()
 
 
 def report(

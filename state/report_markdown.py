@@ -24,6 +24,7 @@ def markdown(told: Report) -> str:
         *section("Risk", table(tables.risk(told))),
         *section("Execution", table(tables.execution(told))),
         *section("Against the benchmark", table(tables.against(told))),
+        *section("Against the baselines", table(tables.baselines(told))),
         *section("Months", table(months(told))),
         *section("Deepest falls", table(tables.falls(told))),
         *section("Symbols", table(tables.symbols(told))),

@@ -57,6 +57,21 @@ def risk(told: Report) -> Listing:
     )
 
 
+def baselines(told: Report) -> Listing:
+    """Return the account beside what the plain strategies made of the same closes."""
+    m = told.metrics
+    rows = [("account", m.total_return, m.volatility, m.sharpe, m.max_drawdown)]
+    rows += [
+        (b.name, b.total_return, b.volatility, b.sharpe, b.max_drawdown) for b in told.baselines
+    ]
+    return Listing(
+        ("", "return", "volatility", "Sharpe", "drawdown"),
+        tuple((n, percent(r), percent(v), number(s), percent(d)) for n, r, v, s, d in rows)
+        if told.baselines
+        else (),
+    )
+
+
 def beliefs(told: Report) -> Listing:
     """Return what the mind believed, over the period; without rows where there was none."""
     mind = told.beliefs
