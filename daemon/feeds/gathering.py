@@ -56,6 +56,11 @@ class Gathering:
         self._missing: set[Symbol] = set()  # who the first session still waits for
         self._since: float | None = None  # when its grace began, monotonic seconds
         self._waiting = 0
+        self._session = calendar.first  # of the last quote, and when it opens and closes
+        self._opens, self._closes = (
+            calendar.open_of(calendar.first),
+            calendar.close_of(calendar.first),
+        )
         self._lost: list[Missed] = []
         self._fresh: dict[Symbol, Quote] = {}
         self.latest: dict[Symbol, Quote] = {}
@@ -98,13 +103,15 @@ class Gathering:
         """Take a quote in, or return why not."""
         if quote.at > wall + SKEW:
             return self.refuse(Refusal.FUTURE)
-        session = self._calendar.session_of(quote.at)
+        if not self._opens <= quote.at <= self._closes:
+            self._look_up(quote.at)
+        session = self._session
         symbol, last = quote.symbol, self.latest.get(quote.symbol)
         if (last is not None and quote.at < last.at) or (self._after and session <= self._after):
             return self.refuse(Refusal.OUT_OF_ORDER, retained=retained)
         if quote == last:
             return self.refuse(Refusal.DUPLICATE, retained=retained)
-        if quote.at > self._calendar.close_of(session):
+        if quote.at > self._closes:
             return self.refuse(Refusal.OUTSIDE_SESSION)
         price = worth(quote)
         if price is None:
@@ -121,6 +128,12 @@ class Gathering:
         self.conflated += symbol in self._fresh
         self._fresh[symbol] = self.latest[symbol] = quote
         return None
+
+    def _look_up(self, at: datetime) -> None:
+        """Remember the session of a quote: the next one is most likely of the same."""
+        self._session = self._calendar.session_of(at)
+        self._opens = self._calendar.open_of(self._session)
+        self._closes = self._calendar.close_of(self._session)
 
     def fresh(self) -> Mapping[Symbol, Quote]:
         """Return the newest quote of each symbol that had one since this was last asked."""

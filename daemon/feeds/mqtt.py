@@ -23,6 +23,7 @@ from state.quote import Close, Quote
 from state.status import Stream
 
 TICK: Final = 0.2  # seconds between looks at the clock, for closes that waited long enough
+PAUSE: Final = 0.005  # seconds in which quotes gather: in a flood, one look for many
 AGES: Final = 10_000  # quotes whose age on arrival is remembered
 
 Quoted = Callable[[Collection[Quote]], Awaitable[None]]
@@ -44,7 +45,7 @@ class Arrivals:
         """Take a message in."""
         payload = message.payload
         self._take(
-            str(message.topic), payload if isinstance(payload, bytes) else b"", message.retain
+            message.topic.value, payload if isinstance(payload, bytes) else b"", message.retain
         )
 
     async def get(self) -> aiomqtt.Message:
@@ -137,6 +138,7 @@ class MqttFeed:
                 await self._news.wait()
                 self._news.clear()
                 await self._carry(deliver, quoted)
+                await self._clock.sleep(PAUSE)
 
     async def _carry(self, deliver: Callable[[Close], Awaitable[None]], quoted: Quoted) -> None:
         """Carry on what is there: closes first, then quotes."""
