@@ -17,7 +17,9 @@ from control.protocol import (
     Beliefs,
     DryRun,
     Events,
+    Evolution,
     Fills,
+    Genomes,
     Health,
     Orders,
     Ping,
@@ -25,25 +27,31 @@ from control.protocol import (
     Query,
     Reconcile,
     Report,
+    ResumeEvolution,
     ShowConfig,
     ShowLimits,
+    StartEvolution,
     Status,
     Verify,
 )
-from control.session import Options, Session
+from control.session import JOURNALED, Options, Session
 from state.authority import right_of
 from state.command import (
     AcceptDifference,
     ApprovePlan,
+    CancelEvolution,
     CancelOrders,
     ChangeLimits,
     ExecutePlan,
+    ExpectDifference,
     Halt,
     MakePlan,
     MoveCash,
+    Promote,
     Rebalance,
     RejectPlan,
     Resume,
+    Rollback,
     Shutdown,
     SubmitOrder,
 )
@@ -54,14 +62,26 @@ ASKED = [  # the last one is the last
     *(MakePlan(), ApprovePlan("x"), RejectPlan("x"), ExecutePlan("x"), Rebalance()),
     *(SubmitOrder("buy", "KO", 1), CancelOrders(), Reconcile(), Backup("/tmp/x")),
     *(ChangeLimits(("max_gross=0.9",), "why"), ChangeLimits(("max_gross=1",), "why", "ann")),
-    *(MoveCash("deposit", 1), AcceptDifference("deposit", "why")),
+    *(
+        Evolution(),
+        Genomes(),
+        StartEvolution(population=1),
+        ResumeEvolution("x"),
+        CancelEvolution("x"),
+    ),
+    *(Promote("x", "why", "ann"), Rollback("why", "ann")),
+    *(
+        MoveCash("deposit", 1),
+        AcceptDifference("deposit", "why"),
+        ExpectDifference("deposit", "why", 1),
+    ),
     *(Halt("drill"), Halt("drill", flatten=True), Resume("over", "ann"), Shutdown()),
 ]
 
 
 def keyless(question) -> bool:
     """Whether a question takes no key."""
-    return isinstance(question, Query) and not isinstance(question, Reconcile | Backup)
+    return isinstance(question, Query) and not isinstance(question, JOURNALED)
 
 
 def main(who: str) -> None:

@@ -91,7 +91,6 @@ def tm(task_id, *words, timeout=60, **options):
     return TradeManagerOperator(
         task_id=task_id,
         image=variable("trade_manager_image", IMAGE),
-        control_conn_id=variable("trade_manager_control_conn_id", ""),
         command=["tm", *words, "--timeout", str(timeout)],
         environment={
             "TM_XCOM": "1",
@@ -103,6 +102,7 @@ def tm(task_id, *words, timeout=60, **options):
             "TM_AIRFLOW_MAP_INDEX": "{{ ti.map_index }}",
         },
         **{
+            "control_conn_id": variable("trade_manager_control_conn_id", ""),
             # longer than the client's own: Airflow ends a container without asking it to stop
             "execution_timeout": timedelta(seconds=timeout + GRACE),
             "skip_on_exit_code": SKIP,

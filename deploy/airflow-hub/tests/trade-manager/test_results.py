@@ -8,7 +8,7 @@ from airflow.providers.docker.exceptions import DockerContainerFailedException
 from airflow.providers.docker.operators.docker import DockerOperator
 
 from trade_manager.tm_alert import failed
-from trade_manager.tm_operator import AirflowFailException, tm
+from trade_manager.tm_operator import AirflowFailException, over_network, tm
 from trade_manager.tm_result import NoResult, exit_code, reason, result
 from trade_manager.tm_slot import slot
 
@@ -71,7 +71,7 @@ def ended(monkeypatch, code, output):
     monkeypatch.setattr(DockerOperator, "execute", execute)
     context = {}
     with pytest.raises(Exception) as raised:  # noqa: PT011 - which one is what is asked
-        tm("execute", "execute", "P1").execute(context)
+        tm("execute", "execute", "P1", control_conn_id="").execute(context)
     assert context["exception"] is raised.value, "the failure callback says why"
     return raised.value
 
@@ -128,3 +128,23 @@ class Manual2:
 @pytest.mark.parametrize("run", [Run3, Scheduled2, Manual2], ids=lambda run: run.__name__)
 def test_a_slot_is_when_the_run_was_meant_to_begin(run):
     assert slot(run) == "2026-11-20T20:30:00+00:00"
+
+
+def test_a_task_over_the_network_gets_its_token_where_nothing_renders_or_logs_it():
+    class Control:
+        host, port, password = "tmd", None, "a token that nobody may see"
+
+        @property
+        def extra_dejson(self):
+            return {"tls_ca": "-----BEGIN", "network": "inside"}
+
+    task = tm("status", "status")
+    over_network(task, Control())
+
+    assert task.environment["TM_SOCKET"] == "tcp://tmd:7464"
+    assert task.environment["TM_TLS_CA"] == "-----BEGIN"
+    assert task._private_environment == {"TM_TOKEN": Control.password}
+    assert task.network_mode == "inside"
+    assert task.mounts == []
+    rendered = [getattr(task, name, None) for name in task.template_fields]
+    assert Control.password not in repr(rendered)
