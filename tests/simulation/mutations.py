@@ -128,6 +128,11 @@ MUTATIONS = {
     "an order is sent for a session that is over": [
         ("state/trading.py", "elif passed(course.now, order, course.moment):", "elif False:"),
         ("state/trading.py", "    if passed(now, order, moment):", "    if False:"),
+        (
+            "state/marking.py",
+            "if order.status is Status.PENDING and order.session",
+            "if False and 1",
+        ),
     ],
     "what is unseen once was never placed": [
         ("daemon/recovery.py", "    await clock.sleep(settle)\n    seen =", "    seen =")

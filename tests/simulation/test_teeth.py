@@ -9,9 +9,7 @@ from tests.simulation.teeth import MOST, caught
 
 TODAY = datetime.now(UTC).toordinal()
 SLOW = {  # to catch: hundreds of seeds
-    "the halt file is not looked at before a send",
     "a plan is executed after it expired",
-    "an order is sent for a session that is over",
     "cash that the broker may not know of is not told again",
 }
 QUICK = [name for name in MUTATIONS if name not in SLOW]
