@@ -30,7 +30,7 @@ RIGHTS: Final[Mapping[str, Role]] = {
         (
             *("ping", "status", "health", "portfolio", "orders", "fills", "dry_run", "audit"),
             *("report", "events", "verify", "config_show", "wait", "limits", "beliefs"),
-            *("evolution", "genomes"),
+            *("evolution", "genomes", "explain"),
             "halt",
         ),
         Role.VIEWER,
