@@ -18,6 +18,7 @@ from control.protocol import (
     DryRun,
     Events,
     Evolution,
+    Explain,
     Fills,
     Genomes,
     Health,
@@ -65,6 +66,7 @@ ASKED = [  # the last one is the last
     *(
         Evolution(),
         Genomes(),
+        Explain("x"),
         StartEvolution(population=1),
         ResumeEvolution("x"),
         CancelEvolution("x"),
