@@ -9,7 +9,7 @@ from decimal import Decimal as D
 
 from msgspec.structs import replace
 
-from control.protocol import Exit, encode
+from control.protocol import Exit, decode_reply, encode
 from state.command import CancelOrders
 from state.event import (
     BarsClosed,
@@ -303,6 +303,8 @@ class Witness:
             if row is None:
                 self.wrong(f"I2 the command {key} was acknowledged, and is lost")
                 continue
+            if row.final and decode_reply(row.reply).status == "accepted":
+                self.wrong(f"I3 {key} is over, and its reply on record says that it isn't")
             if "final" in known:
                 said = encode(replace(known["final"][0], zone="America/New_York"))
                 if not row.final or said != row.reply:
