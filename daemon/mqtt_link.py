@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiomqtt
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from daemon.seams import Clock
-from state.duration import seconds
 from state.settings import Mqtt
 
 FIRST: Final = 0.1  # seconds until the first try to come back; each next waits twice as long
@@ -44,18 +41,14 @@ class MqttLink:
 
     def client(self, part: str, *, resumes: bool, **words: Any) -> aiomqtt.Client:
         """Return a client, not connected yet. One that `resumes` gets what it missed."""
-        properties: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        if resumes:
-            properties.SessionExpiryInterval = int(seconds(self._mqtt.session_expiry))
         return aiomqtt.Client(
             self._mqtt.host,
             self._mqtt.port,
             username=self._mqtt.username or None,
             password=self._password(),
             identifier=f"{self._name}-{part}",
-            protocol=aiomqtt.ProtocolVersion.V5,
-            clean_start=not resumes,
-            properties=properties,
+            protocol=aiomqtt.ProtocolVersion.V311,
+            clean_session=not resumes,
             tls_context=self._tls(),
             keepalive=KEEPALIVE,
             timeout=PATIENCE,

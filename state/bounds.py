@@ -129,7 +129,6 @@ OF_KEY: Final[Mapping[str, Callable[[Any], Complaint]]] = {
     "feed.grace": time,
     "mqtt.prefix": matching(PREFIX, "levels of a topic, without +, # or a slash at either end"),
     "mqtt.client_id": matching(CLIENT, "at most 64 letters, digits, dots, dashes or underscores"),
-    "mqtt.session_expiry": time,
     "mqtt.status_every": time,
     "universe.lot": positive,
     "universe.tick": positive,

@@ -143,7 +143,6 @@ class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_ca: str = ""  # a file of certificates to trust; "" for the system's
     client_id: str = ""  # "" for trade-manager-ACCOUNT; the session at the broker hangs on it
     qos: Literal[0, 1] = 1
-    session_expiry: str = "1d"  # how long the broker keeps what we missed
     publish: Literal["auto", "on", "off"] = "auto"  # auto: when prices come by MQTT
     status_every: str = "5s"
 
