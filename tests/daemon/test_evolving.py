@@ -1,5 +1,6 @@
 """Breeding in a real daemon: whatever is killed in the middle, the front is the same bits."""
 
+import json
 import os
 import signal
 import subprocess
@@ -187,34 +188,21 @@ def test_workers_without_memory_end_the_run_and_not_the_daemon(tmp_path):
 
 def cluster(folder):
     """A Dask scheduler and two workers over TCP, in processes of their own; and its address."""
-    said = open(folder / "scheduler.log", "w+b")  # noqa: SIM115 - the process keeps it
-    module = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    scheduler = subprocess.Popen(
-        [*module, "--port", "0", "--no-dashboard", "--scheduler-file", folder / "file.json"],
-        stdout=said,
-        stderr=said,
-    )
-    deadline = time.monotonic() + 60
-    while not (folder / "file.json").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    module = [sys.executable, "-m", "distributed.cli.dask_worker"]
-    workers = [
-        subprocess.Popen(
-            [
-                *module,
-                *("--scheduler-file", folder / "file.json", "--nthreads", "1"),
-                *("--no-dashboard", "--no-nanny", "--local-directory", folder / f"w{n}"),
-            ],
-            stdout=said,
-            stderr=said,
-        )
-        for n in range(2)
-    ]
-    import json
+    file = folder / "file.json"
 
-    address = json.loads((folder / "file.json").read_text())["address"]
-    return address.removeprefix("tcp://"), [scheduler, *workers]
+    def begun(module, *arguments):
+        with (folder / "dask.log").open("ab") as log:
+            command = [sys.executable, "-m", f"distributed.cli.{module}", "--scheduler-file", file]
+            return subprocess.Popen([*command, *arguments], stdout=log, stderr=log)
+
+    scheduler = begun("dask_scheduler", "--port", "0", "--no-dashboard")
+    deadline = time.monotonic() + 60
+    while not file.exists() or not file.read_text():
+        assert time.monotonic() < deadline, (folder / "dask.log").read_text()
+        time.sleep(0.1)
+    alone = ("--nthreads", "1", "--no-dashboard", "--no-nanny", "--local-directory")
+    workers = [begun("dask_worker", *alone, folder / f"w{n}") for n in range(2)]
+    return json.loads(file.read_text())["address"].removeprefix("tcp://"), [scheduler, *workers]
 
 
 @pytest.mark.nightly
