@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import resource
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.forkserver import ensure_running
 from typing import Any, Final, TypeVar
@@ -60,11 +60,7 @@ class Workers:
         await self._threads.run(self._open)
         if self._client is None or not isinstance(history, str):
             return history
-        market = mapped(history)
-        scattered: History = await self._threads.run(
-            self._client.scatter, market, broadcast=True, hash=False
-        )
-        return scattered
+        return mapped(history)  # sent with each piece: what is scattered is lost with a worker
 
     async def each(self, work: Callable[..., T], pieces: Sequence[tuple[Any, ...]]) -> list[T]:
         """Return `work(*piece)` for each piece, in their order; raise WorkersFailed."""
@@ -99,6 +95,12 @@ class Workers:
         try:
             async with asyncio.timeout(self._settings.generation_timeout):
                 return list(await asyncio.gather(*waiting))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # a cluster cancels what it lost: that is its failure, and nobody's wish
+            raise BrokenExecutor("the pool gave its work up") from None
         finally:
             for each in waiting:
                 each.cancel()
@@ -132,7 +134,7 @@ class Workers:
             executor.shutdown(wait=False, cancel_futures=True)
         client, self._client = self._client, None
         if client is not None:
-            with suppress(OSError, TimeoutError):
+            with suppress(OSError, TimeoutError, RuntimeError, CancelledError):
                 client.close(timeout=5)
 
 
