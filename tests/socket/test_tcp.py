@@ -149,6 +149,8 @@ def test_strangers_are_told_no_on_record_and_soon_not_let_in(tmd, certificates, 
         over(tmd, Ping(), token(certificates), timeout=1)
     assert banned.value.exit == Exit.UNREACHABLE
     assert tmd.ask(Status()).ok, "nobody is banned from the local socket"
+    assert tmd.stop() == 0
+    tmd.start().ready()  # whatever test comes next is not banned
 
 
 def test_a_daemon_that_is_not_ours_is_not_trusted(tmd, certificates, tmp_path):
