@@ -81,9 +81,9 @@ def bounded(request: Request) -> None:
 def check(name: str, value: object) -> None:
     """Raise Unreadable when a field's value is out of bounds."""
     match value:
-        case Decimal() if not value.is_finite() or abs(value) > LARGEST:
+        case Decimal() if not value.is_finite() or value.copy_abs() > LARGEST:
             raise invalid(f"{name} = {short(value)} is not within ±{LARGEST:,}", "")
-        case Decimal() if value % MICRO:
+        case Decimal() if value % MICRO or 0 < value.copy_abs() < MICRO:  # % has a limit of its own
             raise invalid(f"{name} = {short(value)} has more than 6 decimals", "round it")
         case float() | int() if name in RANGES:
             low, high = RANGES[name]
