@@ -11,9 +11,9 @@ from tests.tmd import CONFIGURATION, Tmd
 SEEN = CONFIGURATION.format(pace=4).replace("1990", "2019") + '[telemetry]\nhttp = "127.0.0.1:0"\n'
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A browser; skipped where none is installed."""
+    """A browser, gone before other tests want a loop of their own; skipped where there is none."""
     binary = shutil.which("chromium")
     if binary is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
