@@ -125,7 +125,14 @@ class Evolving:
         finally:
             changed.cancel()
             breeding.cancel()
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Close the pool; one that can't be closed is no reason to stop trading."""
+        try:
             await self.workers.end()
+        except Exception:
+            log.exception("workers_not_closed")
 
     async def _fail(self, run: Run, why: str) -> None:
         """Journal that a run failed."""

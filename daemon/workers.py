@@ -131,7 +131,7 @@ class Workers:
             if self._client is None:
                 for process in multiprocessing.active_children():  # nobody else has any
                     process.kill()
-            executor.shutdown(wait=False, cancel_futures=True)
+            executor.shutdown(wait=False)
         client, self._client = self._client, None
         if client is not None:
             with suppress(OSError, TimeoutError, RuntimeError, CancelledError):
