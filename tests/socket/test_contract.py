@@ -106,6 +106,15 @@ WALK = [  # in the order of a day; {plan} and {order} are from the answers befor
         Exit.NOTHING,
         id="a run that comes years too late",
     ),
+    pytest.param("beliefs", Exit.NOT_READY, id="beliefs of a strategy that has none"),
+    pytest.param("explain nope", Exit.NOT_FOUND, id="explain nothing"),
+    pytest.param("evolve list", Exit.DONE, id="runs of evolution"),
+    pytest.param("evolve show nope", Exit.NOT_FOUND, id="no such run"),
+    pytest.param("jobs", Exit.DONE, id="jobs"),
+    pytest.param("strategy list", Exit.DONE, id="strategies"),
+    pytest.param("doctor", Exit.DONE, id="doctor"),
+    pytest.param("watch", Exit.USAGE, id="watch without a terminal"),
+    pytest.param("publish none.csv", Exit.INVALID, id="publish a file that is not there"),
     pytest.param("nonsense", Exit.USAGE, id="no such command"),
 ]
 found: dict[str, str] = {}
