@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-SLIM = "trade-manager:test-slim"
+FULL = "trade-manager:test-full"
 pytestmark = [pytest.mark.area("Airflow and image"), pytest.mark.timeout(420)]
 
 
@@ -65,17 +65,24 @@ def test_a_stop_is_clean(docker, daemon):
 
 def test_the_slim_image_says_what_to_do_instead_of_changing_the_engine(docker, image):
     """It has no jax: the engine is chosen in the configuration, and never for anybody."""
-    docker("build", "--target", "slim", "--tag", SLIM, ".")
-    try:
-        check = ("run", "--rm", "--env", "TM_STRATEGY__NAME=active_inference")
-        tmd = (SLIM, "tmd", "--demo", "--check")
-        refused = docker(*check, *tmd, check=False)
-        chosen = docker(*check, "--env", "TM_BELIEFS__ENGINE=numpy", *tmd)
+    check = ("run", "--rm", "--env", "TM_STRATEGY__NAME=active_inference")
+    tmd = (image, "tmd", "--demo", "--check")
+    refused = docker(*check, *tmd, check=False)
+    chosen = docker(*check, "--env", "TM_BELIEFS__ENGINE=numpy", *tmd)
 
-        assert refused.returncode == 7
-        assert 'beliefs.engine = "numpy"' in refused.stderr
-        assert chosen.returncode == 0
-        sizes = [docker.inspect(name)["Size"] for name in (SLIM, image)]
-        assert sizes[0] < sizes[1] - 400_000_000
+    assert refused.returncode == 7
+    assert 'beliefs.engine = "numpy"' in refused.stderr
+    assert chosen.returncode == 0
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1200)
+def test_the_full_image_is_the_default_and_has_what_the_slim_one_lacks(docker, image):
+    docker("build", "--tag", FULL, ".")
+    try:
+        check = ("run", "--rm", "--env", "TM_STRATEGY__NAME=active_inference", FULL)
+        docker(*check, "tmd", "--demo", "--check")
+        slim, full = (docker.inspect(name)["Size"] for name in (image, FULL))
+        assert slim < full - 400_000_000
     finally:
-        docker("image", "rm", "--force", SLIM)
+        docker("image", "rm", "--force", FULL)
