@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from control.protocol import Evolution, StartEvolution
 from state.command import CancelEvolution
+from tests.engine import until
 from tests.tmd import Tmd
 
 pytestmark = [pytest.mark.area("evolution and beliefs"), pytest.mark.timeout(400)]
@@ -40,17 +40,8 @@ def daemon(folder, workers=1, executor="processes", memory=2048, timeout=300.0):
     text = CONFIGURATION.format(workers=workers, executor=executor, memory=memory, timeout=timeout)
     with Tmd(folder, text) as tmd:
         tmd.start().ready()
-        deadline = time.monotonic() + 60
-        while not tmd.ask(Evolution(all=True)).seq or not ended(tmd):
-            assert time.monotonic() < deadline, "the prices do not end"
-            time.sleep(0.1)
+        tmd.until(lambda: tmd.ask(Evolution(all=True)).seq and tmd.data()["feed"]["ended"])
         yield tmd
-
-
-def ended(tmd):
-    from control.protocol import Status
-
-    return tmd.ask(Status()).data["feed"]["ended"]
 
 
 def run_now(tmd):
@@ -60,23 +51,22 @@ def run_now(tmd):
 
 def over(tmd, within=300.0):
     """The newest run, once it is over."""
-    deadline = time.monotonic() + within
-    while (run := run_now(tmd))["status"] == "running":
-        assert time.monotonic() < deadline, f"still running: {run['stage']} {run['generation']}"
-        time.sleep(0.1)
-    return run
+
+    def finished():
+        run = run_now(tmd)
+        return run if run["status"] != "running" else None
+
+    return tmd.until(finished, within)
 
 
 def midway(tmd, generation=1):
     """Wait until some generations are bred and others are not."""
-    deadline = time.monotonic() + 300
-    while True:
+
+    def bred():
         run = run_now(tmd)
-        if run["evaluations"] >= 32 * (generation + 1):
-            assert run["status"] == "running"
-            return
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        return run if run["evaluations"] >= 32 * (generation + 1) else None
+
+    assert tmd.until(bred, 300)["status"] == "running"
 
 
 def workers_of(tmd):
@@ -96,11 +86,7 @@ def workers_of(tmd):
 
 def kill_a_worker(tmd):
     """Kill one worker, as the kernel would for want of memory."""
-    deadline = time.monotonic() + 60
-    while not (found := workers_of(tmd)):
-        assert time.monotonic() < deadline, "no worker"
-        time.sleep(0.02)
-    os.kill(found[0], signal.SIGKILL)
+    os.kill(tmd.until(lambda: workers_of(tmd))[0], signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -196,10 +182,7 @@ def cluster(folder):
             return subprocess.Popen([*command, *arguments], stdout=log, stderr=log)
 
     scheduler = begun("dask_scheduler", "--port", "0", "--no-dashboard")
-    deadline = time.monotonic() + 60
-    while not file.exists() or not file.read_text():
-        assert time.monotonic() < deadline, (folder / "dask.log").read_text()
-        time.sleep(0.1)
+    until(lambda: file.exists() and file.read_text(), f"see {folder}/dask.log", 60)
     alone = ("--nthreads", "1", "--no-dashboard", "--no-nanny", "--local-directory")
     workers = [begun("dask_worker", *alone, folder / f"w{n}") for n in range(2)]
     return json.loads(file.read_text())["address"].removeprefix("tcp://"), [scheduler, *workers]
