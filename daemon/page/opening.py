@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from daemon.engine import Engine
 from daemon.page.curve import Curve
@@ -37,18 +37,17 @@ async def page(
     metrics = Metrics(lambda: status(engine.snapshot, watch.status_facts()), watch.health)
     live = Live(Viewer(engine, store, watch, zone).view, clock)
     routes = Routes(metrics, watch.health, live, Curve(store).drawn)
-    listening = http_listener(address, routes.respond)
-    try:
-        bound = await listening.__aenter__()
-    except OSError as error:
-        log.warning("page_unavailable", extra={"http": address, "detail": str(error)})
-        yield handle
-        return
-    log.info("page", extra={"url": f"http://{bound}/"})
-    looking = asyncio.get_running_loop().create_task(live.run(), name="page")
-    try:
-        yield metrics.around(handle, clock)
-    finally:
-        looking.cancel()
-        await asyncio.wait([looking])
-        await listening.__aexit__(None, None, None)
+    async with AsyncExitStack() as owned:
+        try:
+            bound = await owned.enter_async_context(http_listener(address, routes.respond))
+        except OSError as error:
+            log.warning("page_unavailable", extra={"http": address, "detail": str(error)})
+            yield handle
+            return
+        log.info("page", extra={"url": f"http://{bound}/"})
+        looking = asyncio.get_running_loop().create_task(live.run(), name="page")
+        try:
+            yield metrics.around(handle, clock)
+        finally:
+            looking.cancel()
+            await asyncio.wait([looking])
