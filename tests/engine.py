@@ -132,7 +132,9 @@ class Daemon:
 
     def __init__(self, docker, image, *options, command=("tmd", "--demo")):
         self.docker, self.image, self.command = docker, image, command
-        self.options = ("--env", "TM_STRATEGY__NAME=inverse_volatility", *options)
+        # Cash is kept back: no rebalance ends as partial on a day after which prices jump.
+        kept = ("--env", "TM_EXECUTION__CASH_RESERVE=0.1")
+        self.options = ("--env", "TM_STRATEGY__NAME=inverse_volatility", *kept, *options)
         self.run_volume = docker("volume", "create").stdout.strip()
         self.state_volume = docker("volume", "create").stdout.strip()
         self.container = ""
