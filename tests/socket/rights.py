@@ -80,6 +80,8 @@ ASKED = [  # the last one is the last
     *(Halt("drill"), Halt("drill", flatten=True), Resume("over", "ann"), Shutdown()),
 ]
 
+CREDENTIALS = ("token_file", "tls_ca", "tls_cert", "tls_key")
+
 
 def keyless(question) -> bool:
     """Whether a question takes no key."""
@@ -88,8 +90,8 @@ def keyless(question) -> bool:
 
 def main(who: str) -> None:
     """Ask all but the last through the client, under keys of `who`."""
-    token, ca = os.environ.get("TM_TOKEN_FILE"), os.environ.get("TM_TLS_CA")
-    session = Session("rights", Options(timeout=30.0, token_file=token, tls_ca=ca))
+    said = {one: os.environ.get(f"TM_{one.upper()}") for one in CREDENTIALS}
+    session = Session("rights", Options(timeout=30.0, **said))
     address, credentials = session.address(), session.credentials()
     told = []
     for n, question in enumerate(ASKED[:-1]):
