@@ -4,7 +4,8 @@
 
 What it learns is kept in .cache/fuzz; what breaks a target is written beside it as TARGET-crash-…:
 mend it, and put that file into tests/fuzz/corpus/TARGET, where every run of the tests tries it
-again. An hour in all: `python -m tests.fuzz.run all 450`.
+again. An hour in all: `python -m tests.fuzz.run all 450`. The runs of the tests are short, begin
+with tests/fuzz/corpus alone, and keep nothing.
 """
 
 import subprocess
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 
 SHORT = 10  # seconds
+KEPT = Path(".cache/fuzz")
 
 
 def fuzz(name: str, seconds: int, kept: Path) -> None:
@@ -27,7 +29,7 @@ def fuzz(name: str, seconds: int, kept: Path) -> None:
     options = [f"-max_total_time={seconds}", "-rss_limit_mb=2048", "-timeout=10", "-max_len=65536"]
     options.append(f"-artifact_prefix={kept.parent}/{name}-")
     if seconds < SHORT:
-        options.append("-seed=1")  # the same each time: what is new is found by the long runs
+        options.append("-seed=1")  # the same inputs each time, as far as the time goes
     atheris.Setup([sys.argv[0], *options, str(kept), str(CORPUS / name)], TARGETS[name])
     atheris.Fuzz()
 
@@ -46,7 +48,7 @@ def main(name: str, seconds: int) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
-        fuzz(sys.argv[2], int(sys.argv[3]), Path(".cache/fuzz") / sys.argv[2])
+        fuzz(sys.argv[2], int(sys.argv[3]), Path(*sys.argv[4:] or [KEPT]) / sys.argv[2])
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     sys.exit(main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 60))

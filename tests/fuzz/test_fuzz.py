@@ -7,12 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.run import SHORT
 from tests.fuzz.targets import CORPUS, TARGETS, corpus
 
 KEPT = [
     pytest.param(name, file, id=f"{name}-{file.name}") for name in TARGETS for file in corpus(name)
 ]
-SECONDS = 2  # of coverage-guided fuzzing per target on every run; an hour by hand
+SECONDS = 8  # of coverage-guided fuzzing per target on every run: a minute; an hour by hand
+
+
+def test_a_minute_of_it_runs_each_time_and_begins_alike():
+    assert SECONDS * len(TARGETS) >= 60
+    assert SECONDS < SHORT
 
 
 def test_each_target_has_a_corpus_and_each_corpus_a_target():
@@ -55,7 +61,7 @@ def test_nearly_right_inputs_break_nothing(name):
 def test_inputs_that_reach_new_code_break_nothing(name, tmp_path):
     """atheris has wheels for Linux on x86-64 alone."""
     pytest.importorskip("atheris")
-    command = [sys.executable, "-m", "tests.fuzz.run", "--one", name, str(SECONDS)]
+    command = [sys.executable, "-m", "tests.fuzz.run", "--one", name, str(SECONDS), tmp_path]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-3000:]
     assert "Done " in ran.stderr
