@@ -140,7 +140,7 @@ class Handlers:
                 return self._dry_run(ask)
             case Audit():
                 facts = await self._watch.audit_facts()  # first: it books what the broker says
-                return self._say("audit", builtin(audit(self._engine.snapshot, facts)))
+                return self._anchored("audit", builtin(audit(self._engine.snapshot, facts)))
             case protocol.Report():
                 return await self._report(ask)
             case Events():
@@ -186,6 +186,11 @@ class Handlers:
             data,
         )
 
+    def _anchored(self, command: str, data: Mapping[str, Any]) -> Reply:
+        """Return a plain answer with the chain's head, for whoever keeps the answer elsewhere."""
+        head = self._engine.head
+        return self._say(command, {**data, "head": {"seq": head.seq, "hash": head.hash.hex()}})
+
     def _dry_run(self, ask: DryRun) -> Reply:
         """Return what a rebalance would do. Nothing is stored and nobody is told."""
         now = self._engine.snapshot
@@ -216,23 +221,15 @@ class Handlers:
         except UnknownPeriod as e:
             return Reply("report", False, "invalid", Exit.INVALID, error=Fault("PERIOD", str(e)))
         made = await self._store.read(report_from, within, self._benchmark())
-        return replace(self._say("report", builtin(made)), warnings=made.warnings)
+        return replace(self._anchored("report", builtin(made)), warnings=made.warnings)
 
     async def _events(self, ask: Events) -> Reply:
         """Return journal records after a sequence number, waiting a while for the first."""
         if ask.wait > 0 and self._engine.head.seq <= ask.since:
             await self._within(self._engine.beyond(ask.since), ask.wait)
         records = await self._store.read(recorded, ask.since, min(ask.limit, 1000))
-        return self._say(
-            "events",
-            {
-                "events": [
-                    {"seq": r.seq, "wall": builtin(r.wall), **builtin(told(r.event))}
-                    for r in records
-                ],
-                "head": {"seq": self._engine.head.seq, "hash": self._engine.head.hash.hex()},
-            },
-        )
+        found = [{"seq": r.seq, "wall": builtin(r.wall), **builtin(told(r.event))} for r in records]
+        return self._anchored("events", {"events": found})
 
     async def _await(self, id_: str, wait: float) -> Reply:
         """Return the reply to a command, by key or id, once it is over."""

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from state.authority import RIGHTS
+
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/security.md").read_text()
 UNIT = (ROOT / "deploy/trade-manager.service").read_text()
@@ -30,6 +32,13 @@ def test_bandit_finds_nothing_that_is_not_answered():
     answered = set(re.findall(r"^\| (B\d+) \| `([\w./]+)` \|", PAGE, re.MULTILINE))
 
     assert found == answered
+
+
+def test_the_page_lists_each_operation_under_its_role():
+    rows = re.findall(r"^\| (viewer|operator|admin) \|.*\|(.*)\|$", PAGE, re.MULTILINE)
+    told = {right: role for role, rights in rows for right in re.findall(r"`(\w+)`", rights)}
+
+    assert told == {right: role.word for right, role in RIGHTS.items()}
 
 
 def set_in_unit(name):

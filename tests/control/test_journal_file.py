@@ -8,6 +8,7 @@ import pytest
 from control.benchmark import benchmark
 from daemon.feeds import bundle
 from state.history import records
+from state.integrity import verify
 from state.journal import GENESIS, connect, reader
 from state.period import Period
 from state.report import report, to_json
@@ -70,12 +71,23 @@ def expected(journal, period):
         db.close()
 
 
+def head_of(journal):
+    db = reader(journal)
+    try:
+        found = verify(db)
+    finally:
+        db.close()
+    return {"seq": found.seq, "hash": found.hash.hex()}
+
+
 def test_a_report_needs_no_daemon_and_is_the_states_own(journal):
     ran = tm("report", "--journal", str(journal), "--json")
     whole = expected(journal, Period())
 
     assert ran.exit == 0
-    assert ran.envelope["data"] == msgspec.json.decode(to_json(whole))
+    data = dict(ran.envelope["data"])
+    assert data.pop("head") == head_of(journal)
+    assert data == msgspec.json.decode(to_json(whole))
     assert ran.envelope["data"]["benchmark"]["name"] == "S&P 500"
     assert tuple(ran.envelope["warnings"]) == whole.warnings
     assert "15,262.00" in tm("report", "--journal", str(journal)).merged

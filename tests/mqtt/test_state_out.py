@@ -8,7 +8,10 @@ from datetime import date
 import paho.mqtt.client as paho
 import pytest
 
+from control.protocol import Backup
 from state.command import Halt
+from state.integrity import verify
+from state.journal import reader
 from tests.mqtt.mosquitto import Mosquitto
 from tests.mqtt.year import START, closed, configured, published
 from tests.tmd import DEADLINE, Tmd
@@ -56,6 +59,15 @@ def online(payload):
     return payload != b"offline"
 
 
+def verified(path, noted=""):
+    """Check a journal as `tm verify --journal PATH --head NOTED` does."""
+    db = reader(path)
+    try:
+        return verify(db, noted)
+    finally:
+        db.close()
+
+
 @pytest.fixture
 def broker(tmp_path):
     with Mosquitto(tmp_path / "broker") as one:
@@ -93,12 +105,21 @@ def test_an_account_is_told_to_whoever_listens(broker, tmp_path):
         stored = tmd.rows("SELECT hash FROM event WHERE seq = ?", head["seq"])
         assert bytes(stored[0][0]).hex() == head["hash"]
 
+        cut = tmp_path / "cut.db"  # whole in itself, like a journal that is cut off here
+        assert tmd.ask(Backup(str(cut)), key="cut").ok
+        assert tmd.ask(Halt("again"), key="halt-2").ok
         tmd.kill()
         listener.until("status", lambda p: p == b"offline")  # the Last Will
         with Listener(broker.port) as late:
             assert late.until("status", bool) == b"offline"
             tmd.start()
             late.until("status", online)
+            ends = verified(cut).seq
+            head = json.loads(late.until("chain", lambda p: json.loads(p)["seq"] > ends))
+            noted = f"{head['seq']}:{head['hash']}"
+            assert verified(tmd.state / "journal.db", noted).ok
+            assert verified(cut).ok
+            assert verified(cut, noted).first_bad == head["seq"]
             assert tmd.stop() == 0
             end = time.monotonic() + DEADLINE
             while late.of("status")[-1] != b"offline" and time.monotonic() < end:
