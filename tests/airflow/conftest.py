@@ -41,19 +41,28 @@ def hub(docker, image, tmp_path_factory):
         yield running
 
 
+# As the daemon is given it. It is kept and never shown; the paper broker logs in to nothing.
+LOGIN = f"ib://trader:{CANARIES['login']}@gateway:4002"
+KEPT = ("--env", f"TM_BROKER__CONN={LOGIN}", "--env", f"TM_REPLAY__PACE={NEVER}")
+
+
+@contextmanager
+def reached(hub, daemon):
+    """Start a daemon that the hub's tasks reach; remove it afterwards."""
+    try:
+        daemon.start()
+        hub.variable("trade_manager_socket_volume", daemon.run_volume)
+        hub.variable("trade_manager_report_volume", daemon.state_volume)
+        yield daemon
+    finally:
+        daemon.remove()
+
+
 @pytest.fixture
 def trading(docker, image, hub):
-    """A daemon that the hub's tasks reach, on its first close, with secrets it must keep."""
-    conn = f"ib://trader:{CANARIES['login']}@gateway:4002"
-    secrets = ("--env", f"TM_BROKER__CONN={conn}", "--env", f"CANARY_MQTT={CANARIES['mqtt']}")
-    running = Daemon(docker, image, *secrets, "--env", f"TM_REPLAY__PACE={NEVER}")
-    try:
-        running.start()
-        hub.variable("trade_manager_socket_volume", running.run_volume)
-        hub.variable("trade_manager_report_volume", running.state_volume)
+    """A daemon that the hub's tasks reach, on its first close, with a login it must keep."""
+    with reached(hub, Daemon(docker, image, *KEPT)) as running:
         yield running
-    finally:
-        running.remove()
 
 
 @pytest.fixture

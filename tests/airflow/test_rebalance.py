@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from tests.airflow.conftest import CANARIES
+from state.connection import connection
+from tests.airflow.conftest import CANARIES, KEPT, LOGIN, reached
+from tests.airflow.publishing import FILE, USER, Publishing, guarded, inside
 from tests.airflow.seen import each_once, in_flight, last_line, orders
 from tests.airflow.waiting import DAG, WAITING
 from tests.engine import until
@@ -89,12 +91,42 @@ def contents(folder):
     return kept
 
 
-def test_no_secret_is_anywhere(hub, trading, docker):
-    """In no log, no result, no rendered field, not in Airflow's database, not in the daemon's."""
-    told = trading.tm("config", "show", "--json").stdout + trading.log()
-    assert "broker" in told
-    journal = docker("cp", f"{trading.container}:/var/lib/trade-manager/journal.db", hub.home)
-    assert journal.returncode == 0
+@pytest.fixture
+def password_file(tmp_path):
+    file = tmp_path / "mqtt_password"
+    file.write_text(CANARIES["mqtt"] + "\n")
+    file.chmod(0o644)  # the container's user reads it; nobody else gets into the folder
+    return file
+
+
+def test_no_secret_is_anywhere(hub, docker, image, tmp_path, password_file):
+    """In no log, no result, no rendered field, not in Airflow's database, not in the daemon's.
+
+    The password is used: it lets the daemon in, and is refused once it is another one. The login is
+    one that the daemon holds and can be read as one; on paper nobody logs in with it.
+    """
+    assert connection(LOGIN).password == CANARIES["login"]
+    with inside(docker) as (network, gateway):
+        broker, port = guarded(tmp_path / "broker", gateway, CANARIES["mqtt"])
+        daemon = Publishing(docker, image, network, gateway, port, password_file, *KEPT)
+        with broker, reached(hub, daemon):
+            until(lambda: "mqtt_connected" in daemon.log(), "the password lets the daemon in")
+            assert f"u'{USER}'" in (broker.folder / "mosquitto.log").read_text()
+            hub.unpause(DAG)
+            run = hub.trigger(DAG)
+            assert hub.finished(DAG, run) == "success"
+            assert each_once(orders(daemon))
+
+            told = daemon.log()
+            password_file.write_text(CANARIES["mqtt"] + "-and-more\n")
+            daemon.replace()
+            until(lambda: "uthori" in daemon.log(), "another password is refused, and that is told")
+            shown = daemon.tm("config", "show", "--json").stdout
+            told += shown + daemon.log()
+            docker("cp", f"{daemon.container}:/var/lib/trade-manager/journal.db", hub.home)
+    values = json.loads(shown)["data"]
+    assert values["broker.conn"]["value"] == "***", "the daemon holds the login"
+    assert values["mqtt.password_file"]["value"] == FILE
     kept = contents(hub.home)
     assert {"airflow.db", "journal.db", "attempt=1.log"} <= {file.name for file in kept}
     for canary in CANARIES.values():
