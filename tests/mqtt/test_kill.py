@@ -11,7 +11,7 @@ from tests.tmd import Tmd
 
 
 @pytest.mark.parametrize("retain", [True, False])
-@pytest.mark.parametrize("kills", [2, pytest.param(40, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.nightly)])
 def test_a_kill_in_mid_close_loses_nothing_silently(tmp_path, kills, retain):
     """Each session is struck at another moment within its close; with `retain` none is lost."""
     days = [day for day in prices().days if day >= START][: kills + 2]
