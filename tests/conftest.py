@@ -1,6 +1,7 @@
 """What every test stands on: its area, its chance, and no setting of the operator's own."""
 
 import os
+import signal
 
 import hypothesis
 
@@ -9,6 +10,10 @@ pytest_plugins = ["tests.areas", "tests.engine"]
 # A test reads no setting of whoever runs it; what it needs it passes on.
 for name in [n for n in os.environ if n.startswith("TM_") and n != "TM_REQUIRE"]:
     del os.environ[name]
+
+# A shell that starts this in the background lets it, and all that it starts, ignore an interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile(
     "every run", deadline=None, print_blob=True, derandomize="CI" in os.environ
