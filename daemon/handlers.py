@@ -188,8 +188,7 @@ class Handlers:
 
     def _anchored(self, command: str, data: Mapping[str, Any]) -> Reply:
         """Return a plain answer with the chain's head, for whoever keeps the answer elsewhere."""
-        head = self._engine.head
-        return self._say(command, {**data, "head": {"seq": head.seq, "hash": head.hash.hex()}})
+        return self._say(command, {**data, "head": self._engine.head.noted()})
 
     def _dry_run(self, ask: DryRun) -> Reply:
         """Return what a rebalance would do. Nothing is stored and nobody is told."""

@@ -50,6 +50,10 @@ class Head(msgspec.Struct, frozen=True):
     seq: int
     hash: bytes
 
+    def noted(self) -> dict[str, int | str]:
+        """Return it as people and programs note it elsewhere, the hash in hexadecimal digits."""
+        return {"seq": self.seq, "hash": self.hash.hex()}
+
 
 class Recorded(msgspec.Struct, frozen=True):
     """One event as the journal holds it; `wall` is when it was written."""

@@ -133,8 +133,7 @@ def made(asked: protocol.Report, path: Path) -> Reply:
             fault = Fault("PERIOD", str(e))
             return Reply("report", False, "invalid", Exit.INVALID, error=fault)
         found = report(records(db), period, benchmark(), NAME)
-    anchor = {"head": {"seq": head.seq, "hash": head.hash.hex()}}
-    data = msgspec.to_builtins(found) | anchor
+    data = msgspec.to_builtins(found) | {"head": head.noted()}
     return Reply(
         "report", True, "completed", Exit.DONE, found.as_of, head.seq, data, warnings=found.warnings
     )

@@ -107,8 +107,7 @@ class Publisher:
     async def _tell_head(self) -> None:
         """Tell the chain's head each hour: a journal cut short or rewritten since then shows."""
         while True:
-            head = self._head()
-            body = {"seq": head.seq, "hash": head.hash.hex(), "wall": self._clock.wall()}
+            body = self._head().noted() | {"wall": self._clock.wall()}
             self._put("chain", "chain", partial(msgspec.json.encode, body), retain=True)
             await self._clock.sleep(HOUR)
 
