@@ -15,17 +15,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
-from control.client import ask
-from control.protocol import Asked, Exit, Ping, Reply
+from control.protocol import Exit, Reply
 from control.request import Request
 from daemon.principal import Peer
 from tests.mqtt.mosquitto import Mosquitto
-from tests.mqtt.test_flood import configured, decided, opened
+from tests.mqtt.test_flood import configured, decided, opened, round_trips
 from tests.tmd import Tmd
 
 NICE = 10
@@ -53,23 +51,14 @@ async def bare(path: str, port: int) -> None:
             pass
 
 
-def trips(path: str, seconds: float) -> list[float]:
-    """Return milliseconds of each round trip."""
-    took, end = [], time.monotonic() + seconds
-    while time.monotonic() < end:
-        began = time.perf_counter()
-        assert ask(path, Asked(Ping()), 10).ok
-        took.append((time.perf_counter() - began) * 1e3)
-    return took
-
-
 def flooded(path: str, port: int, rate: float, seconds: float, prefix: str) -> list[float]:
     """Return milliseconds of each round trip within a flood of quotes of a prefix."""
-    words = [str(port), str(rate), str(seconds + 1), prefix]
+    words = [str(port), str(rate), str(seconds + 1), prefix]  # longer than it is looked at
     command = ["nice", "-n", str(NICE), sys.executable, "-m", "tests.mqtt.flood", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as flood:
-        time.sleep(0.5)  # until it flows; it flows for half a second longer than it is looked at
-        took = trips(path, seconds)
+        assert flood.stdout is not None
+        assert flood.stdout.readline().strip() == "flowing"
+        took = round_trips(path, seconds)
         published = int(flood.communicate(timeout=60)[0])
     assert published > 0.95 * rate * (seconds + 1) - 10, (published, rate)
     return took
@@ -87,8 +76,7 @@ def main(rounds: int, seconds: float) -> None:
         assert broker.process is not None
         os.setpriority(os.PRIO_PROCESS, broker.process.pid, NICE)
         with Tmd(Path(name) / "live", configured(broker.port)) as tmd:
-            tmd.start()
-            tmd.until(lambda: tmd.data()["feed"]["connected"])
+            tmd.connected()
             opened(broker.port)
             tmd.ready()
             rate = 10 * decided(tmd, 3.0)
@@ -100,7 +88,7 @@ def main(rounds: int, seconds: float) -> None:
                     assert other.stdout.readline().strip() == "ready"
                     for _ in range(rounds):
                         for who, at, prefix in (("bare", path, "bare"), ("tmd", tmd.socket, "tm")):
-                            quiet = trips(at, seconds)
+                            quiet = round_trips(at, seconds)
                             loud = flooded(at, broker.port, rate, seconds, prefix)
                             middles = statistics.median(quiet), statistics.median(loud)
                             rows[who].append((*middles, p99(quiet), p99(loud)))

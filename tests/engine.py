@@ -7,6 +7,7 @@ everything it keeps is gone afterwards.
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import time
@@ -127,14 +128,32 @@ def run(docker, image):
     return run_once
 
 
+def environment(values):
+    """The options that give a container variables."""
+    return [word for name, value in values.items() for word in ("--env", f"{name}={value}")]
+
+
+@contextlib.contextmanager
+def inside(docker):
+    """Make a network without a way out; yield its name, and the host's address in it."""
+    network = f"tm-{secrets.token_hex(4)}"
+    docker("network", "create", "--internal", network)
+    try:
+        yield network, docker.inspect(network)["IPAM"]["Config"][0]["Gateway"]
+    finally:
+        docker("network", "rm", network, check=False)
+
+
 class Daemon:
     """`tmd` in a container as in production: read-only root, state and socket on volumes."""
+
+    network = "none"
 
     def __init__(self, docker, image, *options, command=("tmd", "--demo")):
         self.docker, self.image, self.command = docker, image, command
         # Cash is kept back: no rebalance ends as partial on a day after which prices jump.
-        kept = ("--env", "TM_EXECUTION__CASH_RESERVE=0.1")
-        self.options = ("--env", "TM_STRATEGY__NAME=inverse_volatility", *kept, *options)
+        kept = {"TM_STRATEGY__NAME": "inverse_volatility", "TM_EXECUTION__CASH_RESERVE": "0.1"}
+        self.options = (*environment(kept), *options)
         self.run_volume = docker("volume", "create").stdout.strip()
         self.state_volume = docker("volume", "create").stdout.strip()
         self.container = ""
@@ -142,7 +161,7 @@ class Daemon:
     @property
     def socket(self):
         """What a container needs to reach the daemon."""
-        return ("--volume", f"{self.run_volume}:/run/trade-manager", "--network", "none")
+        return ("--volume", f"{self.run_volume}:/run/trade-manager", "--network", self.network)
 
     def start(self):
         """Start a container on the volumes, and wait until it answers."""

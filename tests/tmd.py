@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -55,6 +56,12 @@ def calendar() -> bytes:
         file = Path(folder) / CALENDAR
         keep(file, open_calendar("XNYS"))
         return file.read_bytes()
+
+
+def verified(journal: Path, noted: str = "") -> Verified:
+    """Check a journal as `tm verify --journal JOURNAL --head NOTED` does."""
+    with closing(reader(journal)) as db:
+        return verify(db, noted)
 
 
 class Gone(Exception):
@@ -153,6 +160,11 @@ class Tmd:
         """What is held and what it is worth, without the time it was asked at."""
         return self.data(Portfolio())
 
+    def connected(self) -> "Tmd":
+        """Start it, and return once its feed is connected."""
+        self.start().until(lambda: self.data()["feed"]["connected"])
+        return self
+
     def kill(self) -> None:
         """End it as a power cut would, but for the disk's own memory."""
         self.process.kill()
@@ -171,13 +183,9 @@ class Tmd:
         """What it logged so far, in all its lives."""
         return self.log.read_text() if self.log.exists() else ""
 
-    def verified(self) -> Verified:
-        """Check the journal as `tm verify --journal` does, daemon or no daemon."""
-        db = reader(self.state / "journal.db")
-        try:
-            return verify(db)
-        finally:
-            db.close()
+    def verified(self, noted: str = "") -> Verified:
+        """Check the journal, daemon or no daemon."""
+        return verified(self.state / "journal.db", noted)
 
     def rows(self, sql: str, *parameters: object, file: str = "journal.db") -> list[tuple]:
         """Read from the journal or, with `file`, from the paper broker's book."""

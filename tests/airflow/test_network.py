@@ -1,7 +1,6 @@
 """The daemon over the network: tasks with a token from an Airflow connection, in TLS."""
 
 import json
-import secrets
 import subprocess
 from collections import Counter
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from state.authority import RIGHTS, Role, op_of, right_of
 from tests.airflow.conftest import CANARIES
 from tests.airflow.seen import each_once, orders
 from tests.airflow.waiting import AT_ONCE
-from tests.engine import ROOT, Daemon, until
+from tests.engine import ROOT, Daemon, environment, inside, until
 from tests.socket.rights import ASKED
 
 # the test alone: whoever comes first also waits for the hub and the image, which have own bounds
@@ -72,16 +71,6 @@ CONTROL = {
 }
 
 
-class Networked(Daemon):
-    """A daemon that also listens on a network, where it is called `tmd`."""
-
-    network = ""
-
-    @property
-    def socket(self):
-        return ("--volume", f"{self.run_volume}:/run/trade-manager", "--network", self.network)
-
-
 @pytest.fixture(scope="module")
 def secrets_folder(tmp_path_factory):
     """Certificates, roles and the tokens, as the daemon's user may read them."""
@@ -100,19 +89,15 @@ def secrets_folder(tmp_path_factory):
 
 @contextmanager
 def listening(docker, image, secrets_folder):
-    """A daemon on a network of its own."""
-    network = f"tm-{secrets.token_hex(4)}"
-    docker("network", "create", "--internal", network)
-    options = [word for name, value in CONTROL.items() for word in ("--env", f"{name}={value}")]
-    running = Networked(docker, image, *options)
-    running.options += ("--network-alias", "tmd", "--volume", f"{secrets_folder}:/run/secrets:ro")
-    running.network = network
-    try:
-        running.start()
-        yield running
-    finally:
-        running.remove()
-        docker("network", "rm", network, check=False)
+    """A daemon that also listens on a network of its own, where it is called `tmd`."""
+    options = (*environment(CONTROL), "--network-alias", "tmd")
+    running = Daemon(docker, image, *options, "--volume", f"{secrets_folder}:/run/secrets:ro")
+    with inside(docker) as (running.network, _):
+        try:
+            running.start()
+            yield running
+        finally:
+            running.remove()
 
 
 @pytest.fixture
@@ -206,9 +191,8 @@ def over_tls(running, folder, **credentials):
     """What a container needs to ask over TLS, as the image's own user."""
     env = {"TM_SOCKET": f"tcp://tmd:{PORT}", "TM_TLS_CA": "/run/secrets/ca.pem"}
     env |= {name: f"/run/secrets/{file}" for name, file in credentials.items()}
-    options = [word for name, value in env.items() for word in ("--env", f"{name}={value}")]
     mounts = ("--volume", f"{folder}:/run/secrets:ro", "--network", running.network)
-    return ("--user", "10001:10001", *options, *mounts)
+    return ("--user", "10001:10001", *environment(env), *mounts)
 
 
 @pytest.mark.parametrize(

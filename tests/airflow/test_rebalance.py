@@ -6,10 +6,10 @@ import pytest
 
 from state.connection import connection
 from tests.airflow.conftest import CANARIES, KEPT, LOGIN, reached
-from tests.airflow.publishing import FILE, USER, Publishing, guarded, inside
+from tests.airflow.publishing import FILE, USER, guarded, publishing
 from tests.airflow.seen import each_once, in_flight, last_line, orders
 from tests.airflow.waiting import DAG, WAITING
-from tests.engine import until
+from tests.engine import inside, until
 
 TASKS = ["audit", "plan", "execute", "report"]
 pytestmark = pytest.mark.timeout(420)
@@ -108,7 +108,7 @@ def test_no_secret_is_anywhere(hub, docker, image, tmp_path, password_file):
     assert connection(LOGIN).password == CANARIES["login"]
     with inside(docker) as (network, gateway):
         broker, port = guarded(tmp_path / "broker", gateway, CANARIES["mqtt"])
-        daemon = Publishing(docker, image, network, gateway, port, password_file, *KEPT)
+        daemon = publishing(docker, image, network, gateway, port, password_file, *KEPT)
         with broker, reached(hub, daemon):
             until(lambda: "mqtt_connected" in daemon.log(), "the password lets the daemon in")
             assert f"u'{USER}'" in (broker.folder / "mosquitto.log").read_text()

@@ -8,7 +8,6 @@ import pytest
 from control.benchmark import benchmark
 from daemon.feeds import bundle
 from state.history import records
-from state.integrity import verify
 from state.journal import GENESIS, connect, reader
 from state.period import Period
 from state.report import report, to_json
@@ -17,6 +16,7 @@ from state.snapshot import Snapshot
 from tests.chronicle import write
 from tests.control.terminal import tm
 from tests.state.story import STORY
+from tests.tmd import verified
 
 
 @pytest.fixture
@@ -72,11 +72,7 @@ def expected(journal, period):
 
 
 def head_of(journal):
-    db = reader(journal)
-    try:
-        found = verify(db)
-    finally:
-        db.close()
+    found = verified(journal)
     return {"seq": found.seq, "hash": found.hash.hex()}
 
 

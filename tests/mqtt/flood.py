@@ -1,9 +1,9 @@
 """A flood of quotes, published for little: what is measured is who reads it, not who writes it.
 
 `python -m tests.mqtt.flood PORT RATE SECONDS [PREFIX]` publishes RATE quotes a second of 1,000
-symbols, evenly, until then or until it is asked to end, and prints how many there were. MQTT 3.1.1
-by hand: a client library costs as much a message as the reader does, and on two cores it would be
-the publisher that is in the way.
+symbols, evenly, until then or until it is asked to end; it says when it begins, and how many there
+were. MQTT 3.1.1 by hand: a client library costs as much a message as the reader does, and on two
+cores it would be the publisher that is in the way.
 """
 
 import signal
@@ -41,6 +41,7 @@ def publish(port: int, rate: float, seconds: float, prefix: str = "tm") -> int:
         assert broker.recv(4) == CONNACK
         over: list[int] = []
         signal.signal(signal.SIGTERM, lambda number, frame: over.append(number))
+        print("flowing", flush=True)
         began, n = time.monotonic(), 0
         while (passed := time.monotonic() - began) < seconds and not over:
             due = int(passed * rate)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+PASSWD = shutil.which("mosquitto_passwd")
 DEADLINE = 20.0
 # The queues hold all that a test publishes: what a broker of small queues drops is a gap.
 CONFIGURATION = """\
@@ -30,6 +31,15 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
+
+
+def admitted(file: Path, user: str, password: str) -> None:
+    """Write a file of passwords that lets in one user."""
+    if PASSWD is None:
+        pytest.skip("mosquitto_passwd is not installed: apt-get install mosquitto")
+    words = ("-c", "-b", file, user, password)
+    subprocess.run([PASSWD, *words], check=True, capture_output=True)
+    file.chmod(0o644)  # the broker gives up root before it reads it
 
 
 class Mosquitto:

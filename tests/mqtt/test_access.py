@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from daemon.feeds.publishing import Address, BrokerAway, How, play
-from tests.mqtt.mosquitto import PROGRAM, Mosquitto
+from tests.mqtt.mosquitto import PROGRAM, Mosquitto, admitted
 from tests.mqtt.year import START, closed, configured, prices
 from tests.tmd import Tmd
 
@@ -39,11 +39,7 @@ def broker(tmp_path):
     sign = ("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key")
     more = ("-CAcreateserial", "-days", "2", "-extfile", "names", "-out", "server.pem")
     openssl(*sign, *more, folder=folder)
-    subprocess.run(
-        ["mosquitto_passwd", "-c", "-b", folder / "passwords", "tm", "s3cret"],
-        check=True,
-        capture_output=True,
-    )
+    admitted(folder / "passwords", "tm", "s3cret")
     for file in folder.iterdir():
         file.chmod(0o644)
     with Mosquitto(folder, more=SECURE.format(folder=folder)) as one:
@@ -62,8 +58,7 @@ async def test_prices_come_over_tls_from_who_has_the_password(broker, tmp_path):
     address = Address("127.0.0.1", broker.port, username="tm", tls=True)
     ca = str(broker.folder / "ca.pem")
     with Tmd(tmp_path / "live", secured(broker)) as tmd:
-        tmd.start()
-        tmd.until(lambda: tmd.data()["feed"]["connected"])
+        tmd.connected()
         with pytest.raises(BrokerAway):
             await play(prices(), address, How(password="wrong", ca=ca), end=START)
         await play(prices(), address, How(password="s3cret", ca=ca), start=START, end=START)

@@ -54,8 +54,7 @@ def test_a_message_to_any_topic_changes_nothing_but_prices(tmp_path):
         ) as broker,
         Tmd(tmp_path / "live", configured("mqtt", broker.port, publish="on")) as tmd,
     ):
-        tmd.start()
-        tmd.until(lambda: tmd.data()["feed"]["connected"])
+        tmd.connected()
         published(broker.port, end=first)
         tmd.until(lambda: closed(tmd) == first)
         tmd.ready()

@@ -5,9 +5,7 @@ import time
 
 import pytest
 
-from tests.mqtt.mosquitto import Mosquitto
-from tests.mqtt.year import START, SYMBOLS, closed, configured, journaled, pairs, prices, published
-from tests.tmd import Tmd
+from tests.mqtt.year import START, SYMBOLS, closed, journaled, live, pairs, prices, published
 
 
 @pytest.mark.parametrize("retain", [True, False])
@@ -16,20 +14,14 @@ def test_a_kill_in_mid_close_loses_nothing_silently(tmp_path, kills, retain):
     """Each session is struck at another moment within its close; with `retain` none is lost."""
     days = [day for day in prices().days if day >= START][: kills + 2]
     moments = random.Random(kills)
-    with (
-        Mosquitto(tmp_path / "broker", persistent=True) as broker,
-        Tmd(tmp_path / "live", configured("mqtt", broker.port, end=days[-1])) as tmd,
-    ):
-        tmd.start()
-        tmd.until(lambda: tmd.data()["feed"]["connected"])
+    with live(tmp_path, persistent=True, end=days[-1]) as (broker, tmd):
         published(broker.port, end=START, retain=retain)  # before a first close nothing is a gap
         tmd.until(lambda: closed(tmd) == START)
         for day in days[1:-1]:
             published(broker.port, start=day, end=day, retain=retain)
             time.sleep(moments.uniform(0, 0.03))
             tmd.kill()
-            tmd.start()
-            tmd.until(lambda: tmd.data()["feed"]["connected"])
+            tmd.connected()
             if retain:
                 tmd.until(lambda day=day: closed(tmd) == day)
         published(broker.port, start=days[-1], end=days[-1], retain=retain)

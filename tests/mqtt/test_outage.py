@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from tests.mqtt.mosquitto import Mosquitto
 from tests.mqtt.year import (
     END,
     START,
@@ -15,6 +14,7 @@ from tests.mqtt.year import (
     closed,
     configured,
     journaled,
+    live,
     outcome,
     pairs,
     prices,
@@ -28,12 +28,7 @@ from tests.tmd import Tmd
     ("restarts", "pace"), [(4, 90.0), pytest.param(20, 14.0, marks=pytest.mark.nightly)]
 )
 def test_a_broker_that_stops_and_starts_loses_nothing(tmp_path, restarts, pace):
-    with (
-        Mosquitto(tmp_path / "broker", persistent=True) as broker,
-        Tmd(tmp_path / "live", configured("mqtt", broker.port)) as tmd,
-    ):
-        tmd.start()
-        tmd.until(lambda: tmd.data()["feed"]["connected"])
+    with live(tmp_path, persistent=True) as (broker, tmd):
         played = []
         publisher = threading.Thread(
             target=lambda: played.append(published(broker.port, pace=pace)), daemon=True
@@ -60,12 +55,7 @@ def test_a_broker_that_stops_and_starts_loses_nothing(tmp_path, restarts, pace):
 def test_a_broker_that_is_killed_loses_bars_and_each_is_a_reported_gap(tmp_path):
     table = prices()
     days = [day for day in table.days if START <= day <= END]
-    with (
-        Mosquitto(tmp_path / "broker", persistent=True, inflight=20) as broker,
-        Tmd(tmp_path / "live", configured("mqtt", broker.port)) as tmd,
-    ):
-        tmd.start()
-        tmd.until(lambda: tmd.data()["feed"]["connected"])
+    with live(tmp_path, persistent=True, inflight=20) as (broker, tmd):
         published(broker.port, end=days[99])
         tmd.until(lambda: closed(tmd) == days[99])
         tmd.process.send_signal(signal.SIGSTOP)  # what it does not take waits at the broker

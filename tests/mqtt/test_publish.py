@@ -1,15 +1,14 @@
 """`tm publish` as an operator types it, and the broker that the compose file starts."""
 
 import json
-import shutil
 import subprocess
 from datetime import date
 
 import pytest
 
-from tests.mqtt.mosquitto import Mosquitto, free_port
-from tests.mqtt.year import SYMBOLS, closed, configured
-from tests.tmd import ROOT, TMD, Tmd
+from tests.mqtt.mosquitto import Mosquitto, admitted, free_port
+from tests.mqtt.year import SYMBOLS, closed, live
+from tests.tmd import ROOT, TMD
 
 TM = TMD.with_name("tm")
 LAST = date(2021, 1, 8)
@@ -23,12 +22,7 @@ def publish(*words):
 
 
 def test_a_week_is_published_by_the_command_and_traded(tmp_path):
-    with (
-        Mosquitto(tmp_path / "broker") as broker,
-        Tmd(tmp_path / "live", configured("mqtt", broker.port)) as tmd,
-    ):
-        tmd.start()
-        tmd.until(lambda: tmd.data()["feed"]["connected"])
+    with live(tmp_path) as (broker, tmd):
         done = publish("--to", f"mqtt://127.0.0.1:{broker.port}/tm", "--pace", "20", "--json")
 
         assert done.returncode == 0, done.stderr
@@ -55,13 +49,9 @@ def test_what_cannot_be_published_says_so(words, code):
 
 def test_the_broker_of_the_compose_file_wants_the_password_it_was_given(tmp_path):
     """Its own configuration, with the folders of this machine for those of the container."""
-    program = shutil.which("mosquitto_passwd")
-    if program is None:
-        pytest.skip("mosquitto_passwd is not installed: apt-get install mosquitto")
     secrets, data = tmp_path / "secrets", tmp_path / "broker"
     secrets.mkdir()
-    words = ("-b", "-c", secrets / "mosquitto_passwords", "market-data", "correct horse")
-    subprocess.run([program, *words], check=True, capture_output=True)
+    admitted(secrets / "mosquitto_passwords", "market-data", "correct horse")
     (secrets / "right").write_text("correct horse\n")
     (secrets / "wrong").write_text("battery staple\n")
     shipped = (ROOT / "deploy/mosquitto.conf").read_text()

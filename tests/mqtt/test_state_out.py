@@ -10,11 +10,9 @@ import pytest
 
 from control.protocol import Backup
 from state.command import Halt
-from state.integrity import verify
-from state.journal import reader
 from tests.mqtt.mosquitto import Mosquitto
 from tests.mqtt.year import START, closed, configured, published
-from tests.tmd import DEADLINE, Tmd
+from tests.tmd import DEADLINE, Tmd, verified
 
 
 class Listener:
@@ -59,15 +57,6 @@ def online(payload):
     return payload != b"offline"
 
 
-def verified(path, noted=""):
-    """Check a journal as `tm verify --journal PATH --head NOTED` does."""
-    db = reader(path)
-    try:
-        return verify(db, noted)
-    finally:
-        db.close()
-
-
 @pytest.fixture
 def broker(tmp_path):
     with Mosquitto(tmp_path / "broker") as one:
@@ -79,8 +68,7 @@ def test_an_account_is_told_to_whoever_listens(broker, tmp_path):
         "[risk]", 'status_every = "1s"\n[risk]'
     )
     with Listener(broker.port) as listener, Tmd(tmp_path / "live", configuration) as tmd:
-        tmd.start()
-        tmd.until(lambda: tmd.data()["feed"]["connected"])
+        tmd.connected()
         published(broker.port, end=START)
         published(broker.port, start=date(2021, 1, 6), end=date(2021, 1, 6))  # not the 5th
         tmd.until(lambda: closed(tmd) == date(2021, 1, 6))
@@ -117,7 +105,7 @@ def test_an_account_is_told_to_whoever_listens(broker, tmp_path):
             ends = verified(cut).seq
             head = json.loads(late.until("chain", lambda p: json.loads(p)["seq"] > ends))
             noted = f"{head['seq']}:{head['hash']}"
-            assert verified(tmd.state / "journal.db", noted).ok
+            assert tmd.verified(noted).ok
             assert verified(cut).ok
             assert verified(cut, noted).first_bad == head["seq"]
             assert tmd.stop() == 0

@@ -1,17 +1,10 @@
 """A year of real bars through a real mosquitto."""
 
-from tests.mqtt.mosquitto import Mosquitto
-from tests.mqtt.year import END, closed, configured, journaled, outcome, published, replayed
-from tests.tmd import Tmd
+from tests.mqtt.year import END, closed, journaled, live, outcome, published, replayed
 
 
 def test_a_year_ends_with_the_same_portfolio_to_the_cent_as_the_replay_feed(tmp_path):
-    with (
-        Mosquitto(tmp_path / "broker") as broker,
-        Tmd(tmp_path / "live", configured("mqtt", broker.port)) as tmd,
-    ):
-        tmd.start()
-        tmd.until(lambda: tmd.data()["feed"]["connected"])
+    with live(tmp_path) as (broker, tmd):
         played = published(broker.port)
         tmd.until(lambda: closed(tmd) == END)
         closes, fills, books = outcome(tmd)

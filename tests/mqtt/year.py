@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from daemon.calendar import open_calendar
 from daemon.feeds.publishing import Address, How, play, table_of
+from tests.mqtt.mosquitto import Mosquitto
 from tests.tmd import Tmd
 
 XNYS = open_calendar("XNYS")
@@ -87,6 +89,16 @@ def outcome(tmd: Tmd):
     """What a year came to: every close with its equity and targets, every fill, and the books."""
     fills = tmd.rows("SELECT symbol, quantity_u, price_u, fee_u FROM fill ORDER BY seq")
     return journaled(tmd), fills, tmd.books()
+
+
+@contextmanager
+def live(folder: Path, *, persistent=False, inflight=0, **words):
+    """A broker, and a daemon that is connected to it: yield both."""
+    with (
+        Mosquitto(folder / "broker", persistent=persistent, inflight=inflight) as broker,
+        Tmd(folder / "live", configured("mqtt", broker.port, **words)) as tmd,
+    ):
+        yield broker, tmd.connected()
 
 
 def pairs(bodies, kind):
