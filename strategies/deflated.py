@@ -95,6 +95,36 @@ def deflated_sharpe(of: Moments, trials: float, variance: float) -> float:
     return probabilistic_sharpe(of, expected_maximum(trials, variance))
 
 
+def lucky_bound(trials: float, alike: float, level: float) -> float:
+    """Return the deflated Sharpe ratio that the best of `trials` without skill reaches by luck.
+
+    trials  how many were tried, over all runs
+    alike   their estimates' mean correlation, 0 to 1
+    level   how often luck may reach it
+
+    The estimates are sqrt(alike) * Z + sqrt(1 - alike) * X_i of independent standard normals, their
+    best that of the X_i: its distribution is exact (Šidák, "Rectangular confidence regions for the
+    means of multivariate normal distributions", JASA 62, 1967). The usual 0.95 asks that the
+    *expected* best be exceeded by 1.6 deviations of one estimate; the best of many varies less than
+    one does, so its level is far below 5 %, and lower the more was tried.
+    """
+    common, own = sqrt(alike), sqrt(max(1.0 - alike, 1e-12))
+    count, mean = max(trials, 1.0), expected_maximum(trials, 1.0)
+    grid = np.linspace(-8.0, 8.0, 1601)
+    weights = np.exp(-(grid**2) / 2.0)
+    weights /= weights.sum()
+
+    def reached(bound: float) -> float:
+        below = [NORMAL.cdf(each) for each in ((bound - common * grid) / own + mean).tolist()]
+        return 1.0 - float((weights * np.array(below) ** count).sum())
+
+    low, high = -8.0, 8.0
+    for _ in range(50):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if reached(middle) > level else (low, middle)
+    return NORMAL.cdf(high)
+
+
 def annualised(sharpe: float, per_year: float) -> float:
     """Return a Sharpe ratio per year of one per observation."""
     return sharpe * sqrt(per_year)

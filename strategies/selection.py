@@ -3,9 +3,13 @@
 Every test has a value and a bound, and all must pass. What a run looked at while it bred is only
 believed after it was deflated by all that was ever tried; what it never looked at (the holdout) is
 touched once, and each earlier touch of the same bars makes the next look count for less.
+
+The level is that of the verdict. Two looks are independent where there is no skill, in sample and
+out of it: each has the square root of the level, and the other tests can only refuse more.
 """
 
 from collections.abc import Mapping
+from math import isfinite, sqrt
 from typing import Final
 
 import msgspec
@@ -19,7 +23,9 @@ from strategies.deflated import (
     Moments,
     annualised,
     expected_maximum,
+    lucky_bound,
     mean_correlation,
+    minimum_track_record,
     moments,
     probabilistic_sharpe,
 )
@@ -28,8 +34,8 @@ from strategies.splits import Segments
 
 Array = NDArray[np.float64]
 
-CONFIDENCE: Final = 0.95  # of a deflated Sharpe ratio above what luck would have given
-LEVEL: Final = 0.05  # of the comparison out of sample, shared out over all touches of the holdout
+LEVEL: Final = 0.05  # of the whole verdict: how often what has no skill may pass
+LOOK: Final = sqrt(LEVEL)  # of each of the two looks, at what was bred on and at what was not
 MOST_OVERFIT: Final = 0.5  # probability of backtest overfitting: as bad as choosing blindly
 FEWEST_TRADES: Final = 100.0
 BLOCKS: Final = 10
@@ -78,8 +84,9 @@ def judged(exhibit: Exhibit, parts: Segments, chance: np.random.Generator) -> Ve
         name: compared(exhibit.returns[fresh], each[fresh], chance, per_year=year)
         for name, each in exhibit.others.items()
     }
-    last = sharpe(exhibit.returns[holdout, None], year)[0]
-    last -= max(0.0, sharpe(exhibit.others[reference][holdout, None], year)[0])
+    last = compared(
+        exhibit.returns[holdout], exhibit.others[reference][holdout], chance, per_year=year
+    )
     tests = [
         Criterion("trades", exhibit.trades, ">=", FEWEST_TRADES, "orders filled, whole history"),
         Criterion(
@@ -93,7 +100,7 @@ def judged(exhibit: Exhibit, parts: Segments, chance: np.random.Generator) -> Ve
             "deflated Sharpe ratio",
             deflated,
             ">=",
-            CONFIDENCE,
+            lucky_bound(exhibit.trials, alike, LOOK),
             f"probability that it beats {reference} and the luck of {exhibit.trials} trials "
             f"(mean correlation {alike:.2f}): a Sharpe ratio of "
             f"{annualised(beaten + luck, year):.2f} a year (Bailey & López de Prado 2014)",
@@ -109,7 +116,7 @@ def judged(exhibit: Exhibit, parts: Segments, chance: np.random.Generator) -> Ve
             f"better than {reference} out of sample",
             against[reference].p_value,
             "<=",
-            LEVEL / max(exhibit.touches, 1),
+            LOOK / max(exhibit.touches, 1),
             f"p-value of the difference of Sharpe ratios, {against[reference].difference:+.2f} a "
             f"year, by block bootstrap; touch {exhibit.touches} of this holdout",
         ),
@@ -127,10 +134,18 @@ def judged(exhibit: Exhibit, parts: Segments, chance: np.random.Generator) -> Ve
         ),
         Criterion(
             "holdout",
-            float(last),
+            float(sharpe(exhibit.returns[holdout, None], year)[0]),
             ">=",
             0.0,
-            f"Sharpe ratio a year in the holdout alone, less that of cash or {reference}",
+            "Sharpe ratio a year in the holdout alone, where cash has none",
+        ),
+        Criterion(
+            f"{reference} is not better in the holdout",
+            last.p_value,
+            "<=",
+            1.0 - LOOK,
+            f"p-value of the difference there, {last.difference:+.2f} a year: {reference} would be "
+            "called better as easily as the candidate is",
         ),
     ]
     return Verdict(
@@ -158,6 +173,9 @@ def summary(
         "max_drawdown": float(drawdown(columns[fresh])[0]),
         "bars": float(len(fresh)),
     }
+    needed = minimum_track_record(moments(exhibit.returns[fresh]), 0.0, 1.0 - LEVEL)
+    if isfinite(needed):
+        figures["bars_to_be_sure"] = needed  # that it earns more than cash, at 95 %
     for name, each in exhibit.others.items():
         figures[f"sharpe_{name}"] = float(sharpe(each[fresh, None], year)[0])
     return figures

@@ -10,6 +10,7 @@ from strategies.deflated import (
     Moments,
     deflated_sharpe,
     expected_maximum,
+    lucky_bound,
     mean_correlation,
     minimum_track_record,
     moments,
@@ -84,3 +85,19 @@ def test_the_mean_correlation_is_that_of_all_pairs():
         pairs.mean()
     )
     assert mean_correlation(np.zeros((10, 3))) == 1.0
+
+
+@pytest.mark.parametrize(("trials", "alike"), [(1, 0.0), (20, 0.0), (20, 0.8), (400, 0.5)])
+def test_luck_reaches_its_bound_as_often_as_it_is_said_to(trials, alike):
+    chance = np.random.default_rng(5)
+    best = chance.normal(size=(4_000, trials)).max(axis=1) * sqrt(1.0 - alike)
+    best += chance.normal(size=4_000) * sqrt(alike)
+    above = best - expected_maximum(trials, 1.0 - alike)
+
+    reached = (stats.norm.cdf(above) >= lucky_bound(trials, alike, 0.2)).mean()
+
+    assert reached == pytest.approx(0.2, abs=0.03)
+
+
+def test_a_single_trial_has_the_level_for_its_bound():
+    assert lucky_bound(1, 0.0, 0.05) == pytest.approx(0.95, abs=1e-3)

@@ -111,3 +111,29 @@ def test_each_reason_says_what_which_value_and_which_bound():
 
 def test_the_same_seed_gives_the_same_verdict():
     assert verdict(exhibit()) == verdict(exhibit())
+
+
+def test_both_looks_together_have_the_level_of_the_verdict():
+    """The square root of 5 % each: at a first touch, with one trial that resembles nothing."""
+    tests = {test.name: test for test in verdict(exhibit(trials=1)).tests}
+    known = 1.0 - tests["deflated Sharpe ratio"].bound
+    fresh = next(test.bound for name, test in tests.items() if name.startswith("better than"))
+
+    assert known * fresh == pytest.approx(0.05, rel=0.02)
+
+
+def test_the_one_to_beat_may_not_be_plainly_better_where_nobody_looked_before():
+    shown = exhibit(3.0)
+    better = {name: each + 0.004 for name, each in shown.others.items()}
+    end = PARTS.test[0]
+    others = {n: np.r_[shown.others[n][:end], better[n][end:]] for n in better}
+
+    assert any(
+        "not better in the holdout" in name for name in failed(replace(shown, others=others))
+    )
+
+
+def test_it_is_told_how_long_a_record_it_takes_to_be_sure():
+    told = verdict(exhibit()).out_of_sample
+
+    assert 0.0 < told["bars_to_be_sure"] < told["bars"]
