@@ -45,13 +45,26 @@ class Planner:
         """Return (A, G) what a run begins with: who was in charge then, and the configured one."""
         known = self._engine.snapshot.evolution.champions
         champion = next((c for c in reversed(known) if c.at <= run.began), None)
-        parameters: Mapping[str, float] = self._settings.strategy.parameters
-        if self._settings.strategy.name != "active_inference":
-            parameters = {}
-        configured = DEFAULT.but(**dict(parameters)).array
+        configured = self._configured()
         if champion is None:
             return configured[None, :]
         return np.stack([parsed(champion.genome).array, configured])
+
+    def in_charge(self) -> Array:
+        """Return (G,) the genome that trades now, or would if the strategy had one."""
+        champion = self._engine.snapshot.evolution.champion
+        return self._configured() if champion is None else parsed(champion.genome).array
+
+    def _configured(self) -> Array:
+        """Return (G,) the configured genome."""
+        parameters: Mapping[str, float] = self._settings.strategy.parameters
+        if self._settings.strategy.name != "active_inference":
+            parameters = {}
+        return DEFAULT.but(**dict(parameters)).array
+
+    def so_far(self) -> tuple[Market, Sequence[date], Terms]:
+        """Return all bars that closed here, their sessions, and what trading costs and allows."""
+        return *self._history(None), self._terms()
 
     def _history(self, last: date | None) -> tuple[Market, Sequence[date]]:
         """Return all bars up to a session, or to the last that closed here, and their sessions."""
@@ -103,6 +116,7 @@ class Planner:
             validate_to=at(ask.validate_to, VALIDATE),
             last=sessions[-1],
             digest="",
+            shadow=chosen.shadow,
         )
         course = self._bred_course(asked, sessions)
         digest = self._digest(asked, market, course)
@@ -160,7 +174,9 @@ class Planner:
 
     def _digest(self, asked: Course, market: Market, course: evolution.Course) -> str:
         """Return the hash of everything that a front depends on."""
-        digest = blake2b(msgspec.json.encode(asked), digest_size=16)
+        names = (name for name in asked.__struct_fields__ if name != "shadow")
+        plain = {name: getattr(asked, name) for name in names}
+        digest = blake2b(msgspec.json.encode(plain), digest_size=16)
         digest.update(msgspec.json.encode(course.terms))
         for name in market.__struct_fields__:
             digest.update(np.ascontiguousarray(getattr(market, name)).tobytes())

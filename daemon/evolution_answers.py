@@ -66,6 +66,7 @@ def summary(run: Run) -> dict[str, Any]:
         "ended": builtin(run.ended),
         "candidate_id": run.candidate_id or None,
         "promotable": None if run.verdict is None else run.verdict.promotable,
+        "shadow": builtin(run.shadow) | {"of": run.course.shadow},
     }
 
 

@@ -17,6 +17,7 @@ from daemon.engine import Engine
 from daemon.feeds.opening import PriceFeed
 from daemon.judging import History, candidate_of, judge, kept, verdict_of
 from daemon.seams import Clock, Pool
+from daemon.shadowing import Shadowing
 from daemon.workers import ExecutorUnusable, Workers, WorkersFailed
 from state.command import Cause, RecordEvolution
 from state.event import EvolutionEnded, EvolutionStarted, GenerationBred, HoldoutTouched
@@ -52,6 +53,9 @@ class Evolving:
         self._folder, self._clock, self._threads = folder, clock, threads
         self._planner = Planner(engine, feed, calendar, settings)
         self.workers = Workers(settings.evolution, threads)
+        self._shadowing = Shadowing(
+            engine, self._planner, self.workers, settings.evolution, folder, threads
+        )
         self._wanted = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -61,15 +65,16 @@ class Evolving:
             while True:
                 running = self._engine.snapshot.evolution.running
                 if running is None:
-                    await self._wanted.wait()
                     self._wanted.clear()
+                    await self._shadowing.watch()
+                    await self._wanted.wait()
                     continue
                 await self._guarded(running)
         finally:
             await self.workers.end()
 
     def nudge(self) -> None:
-        """Look at once whether a run began or was cancelled."""
+        """Look at once whether a run began or was cancelled, or a session closed."""
         self._wanted.set()
         self._changed.set()
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from state.evolved import Verdict
 from strategies.candidate import Stakes, chosen, verdict_on
 from strategies.evolution import Course, Stage, Standing, evaluated
-from strategies.fitness import Market
+from strategies.fitness import Market, Terms, simulated
 
 Array = NDArray[np.float64]
 History = str | Market  # a folder of arrays on this machine, or the arrays themselves
@@ -42,6 +42,12 @@ def market_in(history: History) -> Market:
 def judge(history: History, course: Course, stage: Stage, genes: Array) -> Array:
     """Return (P, M) the objectives of (P, G) genomes."""
     return evaluated(stage, genes, market_in(history), course)
+
+
+def grown(history: History, genes: Array, terms: Terms, first: int) -> Array:
+    """Return (P,) by what fraction equity would have grown from bar `first` on, after costs."""
+    returns = simulated(market_in(history), genes, terms).returns[first:]
+    return np.asarray(np.prod(1.0 + returns, axis=0) - 1.0)
 
 
 def candidate_of(history: History, course: Course, now: Standing) -> Array:

@@ -213,7 +213,7 @@ class Life:
                 wake = partial(awaken, mind, engine.snapshot, store, feed, self._begins)
                 charge = Charge(engine, mind, self._model, self.settings.beliefs.exposures)
                 trading = tasks.create_task(
-                    self._trade(feed, trader, stop, wake, charge), name="trader"
+                    self._trade(feed, trader, stop, wake, charge, evolving.nudge), name="trader"
                 )
                 log.info("ready", extra={"socket": self._socket, "seq": engine.head.seq})
                 try:
@@ -240,6 +240,7 @@ class Life:
         stop: asyncio.Event,
         wake: Callable[[], Awaitable[None]],
         charge: Charge,
+        closed: Callable[[], None],
     ) -> None:
         """Carry every close to the trader; at the end hold, or stop the daemon."""
         await wake()
@@ -248,6 +249,7 @@ class Life:
         async def on_close(close: Close) -> None:
             await charge.heed()
             await trader.on_close(close)
+            closed()
 
         await run_feed(feed, on_close, trader.on_quotes)
         await trader.caught_up()

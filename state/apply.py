@@ -57,6 +57,7 @@ from state.event import (
     RequestDenied,
     Restored,
     Resumed,
+    ShadowWatched,
     ShutdownRequested,
     SplitBooked,
     Start,
@@ -202,6 +203,7 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
             EvolutionStarted()
             | GenerationBred()
             | HoldoutTouched()
+            | ShadowWatched()
             | EvolutionEnded()
             | EvolutionCancelled()
             | GenomePromoted()

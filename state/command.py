@@ -16,6 +16,7 @@ from state.event import (
     EvolutionStarted,
     GenerationBred,
     HoldoutTouched,
+    ShadowWatched,
     Start,
 )
 from state.evolved import GenomeId, RunId
@@ -360,12 +361,13 @@ class RecordBackup(msgspec.Struct, frozen=True):
 
 
 class RecordEvolution(msgspec.Struct, frozen=True):
-    """A run of evolution began, bred a generation, is about to look at its holdout, or is over.
+    """What evolution did: a run began, bred, is about to look at its holdout, is over, is watched.
 
-    `promote` is the policy by which a promotable candidate is put in charge at once; empty: none.
+    `promote` is the policy by which a candidate is put in charge when its shadow is over; empty:
+    none.
     """
 
-    happened: EvolutionStarted | GenerationBred | HoldoutTouched | EvolutionEnded
+    happened: EvolutionStarted | GenerationBred | HoldoutTouched | EvolutionEnded | ShadowWatched
     promote: str = ""
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from state.belief import Belief
 from state.denial import Denial
-from state.evolved import Champion, Course, Ended, GenomeId, Member, RunId, Verdict
+from state.evolved import Champion, Course, Ended, GenomeId, Member, RunId, Shadow, Verdict
 from state.instrument import Instrument, Symbol
 from state.order import Order, OrderId, Rid
 from state.plan import Plan, PlanId
@@ -509,6 +509,14 @@ class EvolutionEnded(msgspec.Struct, frozen=True, tag="evolution_ended"):
     at: datetime
 
 
+class ShadowWatched(msgspec.Struct, frozen=True, tag="shadow_watched"):
+    """A candidate was watched beside who is in charge, up to another live session."""
+
+    run_id: RunId
+    shadow: Shadow
+    at: datetime
+
+
 class EvolutionCancelled(msgspec.Struct, frozen=True, tag="evolution_cancelled"):
     """A run was asked to stop."""
 
@@ -612,6 +620,7 @@ Event = (
     | EvolutionStarted
     | GenerationBred
     | HoldoutTouched
+    | ShadowWatched
     | EvolutionEnded
     | EvolutionCancelled
     | GenomePromoted

@@ -28,6 +28,7 @@ class Course(msgspec.Struct, frozen=True):
     validate_to: date
     last: date
     digest: str  # of the prices and of everything else that a front depends on
+    shadow: int = 0  # sessions its candidate is watched in shadow before it may be promoted
 
 
 class Criterion(msgspec.Struct, frozen=True):
@@ -74,6 +75,18 @@ class Member(msgspec.Struct, frozen=True):
     objectives: Mapping[str, float]
 
 
+class Shadow(msgspec.Struct, frozen=True):
+    """What a candidate would have made of live sessions, none of which its run saw.
+
+    Fractions of equity after costs, by the kernel; `in_charge` is who traded meanwhile.
+    """
+
+    sessions: int = 0
+    last: date | None = None
+    growth: float = 0.0
+    in_charge: float = 0.0
+
+
 class Run(msgspec.Struct, frozen=True):
     """A run as it stands. `candidate` is the text form of the genome the gate looked at."""
 
@@ -94,6 +107,13 @@ class Run(msgspec.Struct, frozen=True):
     candidate: str = ""
     verdict: Verdict | None = None
     ended: datetime | None = None
+    shadow: Shadow = Shadow()
+
+    @property
+    def in_shadow(self) -> bool:
+        """Return whether its candidate has live sessions to stand yet before it may trade."""
+        passed = self.verdict is not None and self.verdict.promotable
+        return passed and self.shadow.sessions < self.course.shadow
 
 
 class Touch(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from state.event import (
     GenomePromoted,
     GenomeRolledBack,
     HoldoutTouched,
+    ShadowWatched,
 )
 from state.evolved import Evolution, Run, RunId, Touch
 
@@ -24,6 +25,7 @@ Happened = (
     EvolutionStarted
     | GenerationBred
     | HoldoutTouched
+    | ShadowWatched
     | EvolutionEnded
     | EvolutionCancelled
     | GenomePromoted
@@ -71,6 +73,9 @@ def evolved(known: Evolution, event: Happened) -> Evolution:
                 ended=event.at,
             )
             return replace(known, runs={**known.runs, run.run_id: over})
+        case ShadowWatched(run_id, shadow):
+            watched = replace(known.runs[run_id], shadow=shadow)
+            return replace(known, runs={**known.runs, run_id: watched})
         case EvolutionCancelled(run_id, by, at):
             return replace(known, runs=stopped(known.runs, run_id, by, at))
         case GenomePromoted(champion):

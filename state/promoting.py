@@ -10,6 +10,7 @@ from state.event import (
     EvolutionStarted,
     GenomePromoted,
     GenomeRolledBack,
+    ShadowWatched,
 )
 from state.evolved import Champion, GenomeId, Run
 from state.snapshot import Snapshot
@@ -20,7 +21,11 @@ def record_evolution(course: Unfolding, command: RecordEvolution) -> Unavailable
     """Note what a run did. A run that is over, or was cancelled, does nothing any more."""
     event = command.happened
     running = course.now.evolution.running
-    if isinstance(event, EvolutionStarted):
+    if isinstance(event, ShadowWatched):
+        run = course.now.evolution.runs.get(event.run_id)
+        if run is None or not run.in_shadow:
+            return None
+    elif isinstance(event, EvolutionStarted):
         if running is not None and running.run_id != event.run_id:
             return Unavailable(
                 "conflict",
@@ -31,11 +36,10 @@ def record_evolution(course: Unfolding, command: RecordEvolution) -> Unavailable
     elif running is None or running.run_id != event.run_id:
         return None
     course.note(event)
-    verdict = event.verdict if isinstance(event, EvolutionEnded) else None
-    if verdict is not None and verdict.promotable and command.promote:
-        promote_candidate(
-            course, course.now.evolution.runs[event.run_id], "policy", command.promote
-        )
+    if command.promote and isinstance(event, EvolutionEnded | ShadowWatched):
+        run = course.now.evolution.runs[event.run_id]
+        if run.verdict is not None and run.verdict.promotable and not run.in_shadow:
+            promote_candidate(course, run, "policy", command.promote)
     return None
 
 
@@ -73,6 +77,15 @@ def promote(course: Unfolding, command: Promote) -> Unavailable | None:
             f"the gate did not let it pass: {failed}",
             subject=run.candidate_id,
             hint="breed again, with more history; no option overrules the gate",
+        )
+        return None
+    if run.in_shadow:
+        course.deny(
+            Code.NOT_PROMOTABLE,
+            f"it was watched in shadow on {run.shadow.sessions} of {run.course.shadow} live "
+            "sessions",
+            subject=run.candidate_id,
+            hint="let more sessions close; evolution.shadow says how many a run's candidate needs",
         )
         return None
     if command.accept_risk != course.actor:

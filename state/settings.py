@@ -178,6 +178,7 @@ class Evolution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory: Annotated[int, Meta(ge=256, le=1_000_000)] = 2048
     generation_timeout: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
     gap: Annotated[int, Meta(ge=1, le=1000)] = 20
+    shadow: Annotated[int, Meta(ge=0, le=1000)] = 20
     promotion: Literal["command", "automatic"] = "command"
 
 

@@ -109,6 +109,15 @@ def progress(data: Mapping[str, Any], ink: Ink) -> Sequence[tuple[str, str]]:
     ]
     if data["retries"]:
         lines.append(("retries", str(data["retries"])))
+    shadow = data.get("shadow")
+    if shadow and shadow["of"] and data["promotable"]:
+        lines.append(
+            (
+                "in shadow",
+                f"{shadow['sessions']} of {shadow['of']} sessions: {shadow['growth']:+.2%}, who is "
+                f"in charge {shadow['in_charge']:+.2%}",
+            )
+        )
     lines += [(f"best {name}", number(value, 4)) for name, value in data["best"].items()]
     return lines
 

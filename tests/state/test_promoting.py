@@ -5,8 +5,14 @@ from datetime import date
 from msgspec.structs import replace
 
 from state.command import CancelEvolution, Promote, RecordEvolution, Rollback
-from state.event import EvolutionEnded, EvolutionStarted, GenerationBred, HoldoutTouched
-from state.evolved import Course, Criterion, Member, Verdict
+from state.event import (
+    EvolutionEnded,
+    EvolutionStarted,
+    GenerationBred,
+    HoldoutTouched,
+    ShadowWatched,
+)
+from state.evolved import Course, Criterion, Member, Shadow, Verdict
 from tests.given import CLOSE, asked, funded, kinds, told, unavailable
 
 COURSE = Course(
@@ -174,3 +180,42 @@ def test_a_strategy_never_changes_its_limits():
     now = after(STARTED, ended())
 
     assert asked(now, promote()).now.start.limits == now.start.limits
+
+
+def watched(sessions):
+    return ShadowWatched("r1", Shadow(sessions, date(2023, 1, 5), 0.01, 0.002), CLOSE)
+
+
+SHADOWED = replace(STARTED, course=replace(COURSE, shadow=3))
+
+
+def test_nobody_is_promoted_before_the_shadow_is_over():
+    young = after(SHADOWED, ended(), watched(2))
+    denied = asked(young, promote())
+
+    assert "2 of 3 live sessions" in str(denied.events[-1].denial)
+    assert denied.now.evolution.champion is None
+    assert asked(told(young, RecordEvolution(watched(3))).now, promote()).now.evolution.champion
+
+
+def test_a_policy_waits_for_the_shadow_too():
+    now = after(SHADOWED)
+    now = told(now, RecordEvolution(ended(), "automatic")).now
+    waiting = told(now, RecordEvolution(watched(2), "automatic")).now
+    over = told(waiting, RecordEvolution(watched(3), "automatic")).now
+
+    assert waiting.evolution.champion is None
+    assert over.evolution.champion.genome_id == GENOME
+    assert over.evolution.runs["r1"].shadow.growth == 0.01
+
+
+def test_what_the_gate_refused_is_not_watched():
+    now = after(SHADOWED, ended(passes=False), watched(1))
+
+    assert now.evolution.runs["r1"].shadow == Shadow()
+
+
+def test_a_shadow_that_is_over_changes_no_more():
+    now = after(SHADOWED, ended(), watched(3), watched(4))
+
+    assert now.evolution.runs["r1"].shadow.sessions == 3
