@@ -1,0 +1,26 @@
+import pytest
+from tests.ib.fake_ib_gateway import FakeIBGateway, FillPlan
+
+from daemon.brokers.ib.gateway import Address, Gateway
+
+ACCOUNT = "DU1234567"
+
+
+@pytest.fixture
+async def fake():
+    async with FakeIBGateway(fill_plan=FillPlan(parts=(0.5, 0.5), delay=0.01)) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def connections(fake):
+    """Make connections to the fake; each is closed at the end."""
+    made = []
+
+    def connection(client_id=7, patience=5.0, account=ACCOUNT):
+        made.append(Gateway(Address("127.0.0.1", fake.port, client_id, account), patience))
+        return made[-1]
+
+    yield connection
+    for one in made:
+        one.close("the test is over")

@@ -1,0 +1,92 @@
+import asyncio
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from daemon.brokers.ib.orders import contract, outgoing
+from daemon.brokers.ib.recovery_reads import book
+from daemon.seams import BrokerUnavailable
+from state.instrument import Instrument
+from state.order import Order, Status
+from tests.ib.conftest import ACCOUNT
+
+ENDS = ["openOrderEnd", "completedOrdersEnd", "execDetailsEnd", "positionEnd", "accountDownloadEnd"]
+
+
+def order(quantity, oid, limit=None):
+    return Order(
+        order_id=f"RID{oid}.0",
+        rid=f"RID{oid}",
+        symbol="SPY",
+        quantity=Decimal(quantity),
+        status=Status.SENDING,
+        created_at=datetime(2026, 1, 5, 15, tzinfo=UTC),
+        session=date(2026, 1, 5),
+        price=Decimal(500),
+        limit_price=limit,
+        broker_oid=oid,
+    )
+
+
+async def send(gateway, fake, one):
+    listed = fake.inst("SPY")
+    instrument = Instrument("SPY")
+    sent = outgoing(one, instrument, ACCOUNT, "DAY")
+    gateway.ib.placeOrder(contract(instrument, listed.con_id), sent)
+
+
+async def until(true):
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+async def test_the_book_of_a_new_connection_is_the_gateways_truth(fake, connections):
+    first = connections()
+    await first.connect()
+    oid = first.ib.client.getReqId()
+    await send(first, fake, order(10, oid))
+    await send(first, fake, order(5, oid + 1, limit=Decimal("1.00")))
+    await until(lambda: fake.truth().net("SPY") == 10 and fake.order(ref=f"TM1.RID{oid + 1}.0"))
+    first.close("killed")
+
+    second = connections()
+    await second.connect()
+    read = await book(second)
+
+    by_ref = {o.order_ref: o for o in read.orders}
+    done, waits = by_ref[f"TM1.RID{oid}.0"], by_ref[f"TM1.RID{oid + 1}.0"]
+    assert (done.status, done.quantity, done.filled) == ("filled", 10, 10)
+    assert (waits.status, waits.quantity, waits.limit_price) == ("open", 5, Decimal("1.00"))
+    assert read.positions == {"SPY": 10}
+    assert sum(e.quantity for e in read.executions) == 10
+    assert {e.order_id for e in read.executions} == {f"RID{oid}.0"}
+    assert float(read.cash) == pytest.approx(fake.truth().cash["USD"], abs=0.01)
+    assert fake.truth().duplicates() == {}
+
+
+async def test_the_highest_revision_of_an_execution_wins(fake, connections):
+    gateway = connections()
+    await gateway.connect()
+    oid = gateway.ib.client.getReqId()
+    await send(gateway, fake, order(10, oid))
+    await until(lambda: fake.truth().net("SPY") == 10)
+    fake.correct(fake.truth().executions[0].exec_id, qty=4)
+
+    highest = {}
+    for one in (await book(gateway)).executions:
+        known = highest.get(one.execution_id)
+        if known is None or one.revision > known.revision:
+            highest[one.execution_id] = one
+
+    assert sum(e.quantity for e in highest.values()) == fake.truth().net("SPY") == 9
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_a_list_without_its_end_is_no_book(fake, connections, end):
+    gateway = connections(patience=0.5)
+    await gateway.connect()
+    fake.swallow(end)
+    with pytest.raises(BrokerUnavailable, match="did not answer about"):
+        await book(gateway)
