@@ -1,7 +1,7 @@
 import pytest
-from tests.ib.fake_ib_gateway import FakeIBGateway, FillPlan
 
 from daemon.brokers.ib.gateway import Address, Gateway
+from tests.ib.fake_ib_gateway import FakeIBGateway, FillPlan
 
 ACCOUNT = "DU1234567"
 

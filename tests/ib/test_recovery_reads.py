@@ -29,7 +29,7 @@ def order(quantity, oid, limit=None):
     )
 
 
-async def send(gateway, fake, one):
+def send(gateway, fake, one):
     listed = fake.inst("SPY")
     instrument = Instrument("SPY")
     sent = outgoing(one, instrument, ACCOUNT, "DAY")
@@ -46,8 +46,8 @@ async def test_the_book_of_a_new_connection_is_the_gateways_truth(fake, connecti
     first = connections()
     await first.connect()
     oid = first.ib.client.getReqId()
-    await send(first, fake, order(10, oid))
-    await send(first, fake, order(5, oid + 1, limit=Decimal("1.00")))
+    send(first, fake, order(10, oid))
+    send(first, fake, order(5, oid + 1, limit=Decimal("1.00")))
     await until(lambda: fake.truth().net("SPY") == 10 and fake.order(ref=f"TM1.RID{oid + 1}.0"))
     first.close("killed")
 
@@ -70,7 +70,7 @@ async def test_the_highest_revision_of_an_execution_wins(fake, connections):
     gateway = connections()
     await gateway.connect()
     oid = gateway.ib.client.getReqId()
-    await send(gateway, fake, order(10, oid))
+    send(gateway, fake, order(10, oid))
     await until(lambda: fake.truth().net("SPY") == 10)
     fake.correct(fake.truth().executions[0].exec_id, qty=4)
 

@@ -1,0 +1,73 @@
+"""Keeps a connection to the gateway: a new one after each that broke, for ever."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from daemon.brokers.ib.gateway import Gateway, State
+from daemon.seams import BrokerUnavailable, Clock
+
+BACK_OFF: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # seconds before the next try, then the last
+PROBE: Final = 15.0  # seconds between questions that only see whether anybody answers
+
+log: Final = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Has the connection of now, and its number; `chance` gives from 0 up to 1."""
+
+    def __init__(
+        self,
+        make: Callable[[], Gateway],
+        connected: Callable[[Gateway], Awaitable[None]],
+        clock: Clock,
+        chance: Callable[[], float],
+    ) -> None:
+        self._make, self._connected = make, connected
+        self._clock, self._chance = clock, chance
+        self.gateway: Gateway | None = None
+        self.connection = 0
+        self.down_since: float | None = clock.mono()  # None while there is one
+
+    async def run(self) -> None:
+        """Keep connecting until cancelled, always under the same client id."""
+        failures = 0
+        try:
+            while True:
+                try:
+                    await self._connect()
+                    failures = 0
+                    await self._hold()
+                except BrokerUnavailable as why:
+                    log.warning("gateway_unavailable", extra={"detail": str(why)})
+                if self.down_since is None:
+                    self.down_since = self._clock.mono()
+                await self._clock.sleep(back_off(failures, self._chance()))
+                failures += 1
+        finally:
+            if self.gateway is not None:
+                self.gateway.close("it is no longer wanted")
+
+    def alarming(self, patience: float) -> bool:
+        """Return whether there was no connection for `patience` seconds; true while it lasts."""
+        return self.down_since is not None and self._clock.mono() - self.down_since >= patience
+
+    async def _connect(self) -> None:
+        """Make a new connection; raise BrokerUnavailable."""
+        self.gateway = self._make()
+        await self.gateway.connect()
+        self.connection += 1
+        self.down_since = None
+        await self._connected(self.gateway)
+
+    async def _hold(self) -> None:
+        """Return when the connection is gone; raise BrokerUnavailable when nobody answers."""
+        assert self.gateway is not None
+        while self.gateway.state is not State.DOWN:
+            await self.gateway.probe()
+            await self._clock.sleep(PROBE)
+
+
+def back_off(failures: int, chance: float) -> float:
+    """Return the seconds to wait after `failures` others: from half to one and a half times."""
+    return BACK_OFF[min(failures, len(BACK_OFF) - 1)] * (0.5 + chance)
