@@ -5,12 +5,7 @@ import pytest
 from daemon.brokers.ib.gateway import ClientIdInUse, State
 from daemon.brokers.ib.recovery_reads import book
 from daemon.seams import BrokerUnavailable
-
-
-async def until(true, patience=5.0):
-    async with asyncio.timeout(patience):
-        while not true():
-            await asyncio.sleep(0.005)
+from tests.ib.awaiting import until
 
 
 async def test_a_connection_is_ready_only_when_the_books_were_compared(connections):

@@ -41,12 +41,13 @@ async def test_after_a_break_there_is_another_connection_with_a_higher_number(fa
         number = keeper.connection
         fake.drop(7)
         second = await ready.get()
-    assert second is not first and second.ib is not first.ib
+    assert second is not first
+    assert second.ib is not first.ib
     assert (keeper.connection > number, second.state) == (True, State.READY)
 
 
 async def test_the_same_client_id_is_tried_until_it_is_free(fake, kept):
-    keeper, ready = kept
+    _keeper, ready = kept
     async with asyncio.timeout(20):
         await ready.get()
         fake.hold_client_id(7, 0.3)

@@ -1,14 +1,15 @@
-import asyncio
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 
+from daemon.brokers.ib.executions import record
 from daemon.brokers.ib.orders import contract, outgoing
 from daemon.brokers.ib.recovery_reads import book
 from daemon.seams import BrokerUnavailable
 from state.instrument import Instrument
 from state.order import Order, Status
+from tests.ib.awaiting import until
 from tests.ib.conftest import ACCOUNT
 
 ENDS = ["openOrderEnd", "completedOrdersEnd", "execDetailsEnd", "positionEnd", "accountDownloadEnd"]
@@ -34,12 +35,6 @@ def send(gateway, fake, one):
     instrument = Instrument("SPY")
     sent = outgoing(one, instrument, ACCOUNT, "DAY")
     gateway.ib.placeOrder(contract(instrument, listed.con_id), sent)
-
-
-async def until(true):
-    async with asyncio.timeout(5):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 async def test_the_book_of_a_new_connection_is_the_gateways_truth(fake, connections):
@@ -75,7 +70,9 @@ async def test_the_highest_revision_of_an_execution_wins(fake, connections):
     fake.correct(fake.truth().executions[0].exec_id, qty=4)
 
     highest = {}
-    for one in (await book(gateway)).executions:
+    await until(lambda: len(gateway.ib.fills()) == 3)  # the client has the corrected one twice
+    heard = [record(fill) for fill in gateway.ib.fills()]
+    for one in (*heard, *(await book(gateway)).executions):
         known = highest.get(one.execution_id)
         if known is None or one.revision > known.revision:
             highest[one.execution_id] = one
