@@ -1,7 +1,8 @@
 import pytest
 
 from daemon.brokers.ib.gateway import Address, Gateway
-from tests.ib.fake_ib_gateway import FakeIBGateway, FillPlan
+from tests.ib.gateway.domain import FillPlan
+from tests.ib.gateway.server import FakeIBGateway
 
 ACCOUNT = "DU1234567"
 
