@@ -6,7 +6,8 @@ from control.protocol import Beliefs, Exit, Fault, Reply
 from daemon.seams import Store
 from state.belief import Belief
 from state.belief_answers import BeliefAnswer, belief_at, beliefs, difference
-from state.explain import Explanation, explained
+from state.explain import Explanation
+from state.occasion import told
 from state.snapshot import Snapshot
 
 
@@ -46,10 +47,11 @@ async def at(time: datetime, store: Store) -> Belief | None:
 
 async def chain_of(id_: str, store: Store) -> Explanation:
     """Return the chain behind an id; raise Unanswerable."""
-    found = await store.read(explained, id_)
+    found = await store.read(told, id_)
     if found is None:
-        message = f"no order, plan or command has the id or key {id_!r}"
-        raise missing("NOT_FOUND", message, "`tm orders` lists orders", "explain")
+        message = f"no order, plan, command, session or record is called {id_!r}"
+        hint = "`tm orders` lists orders, `tm events` records; a day is written 2020-03-16"
+        raise missing("NOT_FOUND", message, hint, "explain")
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from state import answers
 from state.belief import InstrumentBelief, instruments
@@ -24,7 +25,9 @@ from state.history import command_by_id, order_by_id, orders_of, records
 from state.instrument import Symbol
 from state.journal import Database
 from state.order import Order, OrderId
+from state.reasons import Closed, Reason, reasons
 from state.record import Recorded
+from state.risk import GUARDS
 
 OF_PLANS = ("plan_made", "plan_approved", "plan_rejected", "plan_executed")
 OF_ORDERS = (
@@ -32,6 +35,8 @@ OF_ORDERS = (
     *("cancel_requested", "order_cancelled", "order_rejected", "order_lost", "order_not_placed"),
     "order_filled",
 )
+OF_ANSWERS = ("command_refused", "command_skipped")
+ALL = tuple(code.value for code, _ in GUARDS)
 BEFORE = "SELECT body FROM event WHERE type = 'bars_closed' AND seq < ? ORDER BY seq DESC"
 
 
@@ -61,7 +66,10 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """What the gate said of an order: let past, or denied by a guard with its value and limit."""
+    """What the gate said of an order: let past, or denied by a guard with its value and limit.
+
+    `asked` are the guards that let it past, in the order in which they were asked.
+    """
 
     order_id: OrderId
     symbol: Symbol
@@ -70,6 +78,7 @@ class Judged(msgspec.Struct, frozen=True):
     value: str | None = None
     limit: str | None = None
     message: str | None = None
+    asked: tuple[str, ...] = ()
 
 
 class Happened(msgspec.Struct, frozen=True):
@@ -94,6 +103,8 @@ class Explanation(msgspec.Struct, frozen=True):
     orders: tuple[answers.OrderAnswer, ...]
     steps: tuple[Happened, ...]
     fills: tuple[answers.FillAnswer, ...]
+    close: Closed | None = None
+    why: tuple[Reason, ...] = ()
 
 
 def explained(db: Database, id_: str) -> Explanation | None:
@@ -102,8 +113,11 @@ def explained(db: Database, id_: str) -> Explanation | None:
     plans = [r for r in records(db, 0, OF_PLANS) if plan_of(r.event) == id_]
     made = next((r for r in plans if isinstance(r.event, PlanMade)), None)
     command = command_by_id(db, id_)
+    no = denied(db, id_) if order is None else None
     if order is not None:
         subject, rid, symbols = "order", order.rid, {order.symbol}
+    elif no is not None:
+        subject, rid, symbols = "order", no.rid, {no.symbol}
     elif made is not None:
         subject, symbols = "plan", None
         rid = next((r.event.rid for r in plans if isinstance(r.event, PlanExecuted)), "")
@@ -111,12 +125,12 @@ def explained(db: Database, id_: str) -> Explanation | None:
         subject, rid, symbols = "command", command.rid, None
     else:
         return None
-    orders = [order] if order else orders_of(db, rid) if rid else []
+    orders = [order] if order else orders_of(db, rid) if rid and not no else []
     wanted_ids = {o.order_id for o in orders}
     steps = [
         r
         for r in records(db, 0, OF_ORDERS)
-        if order_of(r.event) in wanted_ids
+        if order_of(r.event) in wanted_ids | ({no.order_id} if no else set())
         or (isinstance(r.event, OrderDenied) and r.event.rid == rid and symbols is None)
     ]
     began = [r.seq for r in steps] + ([made.seq] if made else [])
@@ -129,7 +143,22 @@ def explained(db: Database, id_: str) -> Explanation | None:
         None,
     )
     decided = close_before(db, min(began)) if began else None
-    return assembled(subject, id_, asked, made, decided, orders, steps)
+    chain = assembled(subject, id_, asked, made, decided, orders, steps)
+    answered = [r for r in records(db, 0, OF_ANSWERS) if rid and getattr(r.event, "rid", "") == rid]
+    held = [*steps, *answered] if subject == "command" else steps
+    return replace(chain, why=tuple(reasons(held)))
+
+
+def denied(db: Database, order_id: OrderId) -> OrderDenied | None:
+    """Return the denial of an order that the gate stopped."""
+    return next(
+        (
+            r.event
+            for r in records(db, 0, ("order_denied",))
+            if isinstance(r.event, OrderDenied) and r.event.order_id == order_id
+        ),
+        None,
+    )
 
 
 def assembled(
@@ -150,7 +179,8 @@ def assembled(
     """
     plan = made.event.plan if made is not None and isinstance(made.event, PlanMade) else None
     lines = plan.lines if plan else ()
-    symbols = [o.symbol for o in orders] or [line.symbol for line in lines]
+    stopped = [r.event.symbol for r in steps if isinstance(r.event, OrderDenied)]
+    symbols = [*(o.symbol for o in orders), *stopped] or [line.symbol for line in lines]
     key = asked.key if asked else None
     return Explanation(
         subject=subject,
@@ -189,9 +219,12 @@ def wanted(decided: BarsClosed, symbols: Iterable[Symbol]) -> list[Wanted]:
 def judged(event: OrderSubmitted | OrderDenied) -> Judged:
     """Return what the gate said."""
     if isinstance(event, OrderSubmitted):
-        return Judged(event.order_id, event.symbol, passed=True)
+        return Judged(event.order_id, event.symbol, passed=True, asked=ALL)
     no = event.denial
-    return Judged(event.order_id, event.symbol, False, no.code, no.value, no.limit, no.message)
+    asked = ALL[: ALL.index(no.code)] if no.code in ALL else ()
+    return Judged(
+        event.order_id, event.symbol, False, no.code, no.value, no.limit, no.message, asked
+    )
 
 
 def happened(record: Recorded) -> Happened:

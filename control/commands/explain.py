@@ -1,31 +1,35 @@
 """`tm explain`."""
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Final
 
 import typer
 
 from control import protocol, trades
 from control.commands.beliefs import whole
 from control.protocol import Reply
-from control.render import Ink, facts, percent, table, text
+from control.render import Ink, facts, money, percent, table, text
 from control.session import session
 
 Data = Mapping[str, Any]
+SUBJECTS: Final = (
+    "An order, a plan, a command's key, a session (2020-03-16), a record's number, or halt."
+)
 
 
 def explain(
     context: typer.Context,
-    id_: Annotated[str, typer.Argument(metavar="ID", help="An order, a plan, or a command's key.")],
+    id_: Annotated[str, typer.Argument(metavar="ID", help=SUBJECTS)],
 ) -> None:
-    """Show the chain behind an order or a plan.
+    """Show the chain behind an order, a plan, a refusal, a halt, or a day with or without trades.
 
     What was observed and believed, the free energy and the prior of each exposure, the target that
-    followed, what the gate said, and what became of it at the broker.
+    followed, what the gate said, what became of it at the broker, and what held it up, by which
+    value against which bound.
 
     Example: tm explain "$(tm orders --json | jq -r .data.orders[-1].order_id)"
 
-    Exit codes: 0 shown, 3 cannot reach the daemon, 8 no such order, plan or command.
+    Exit codes: 0 shown, 3 cannot reach the daemon, 8 nothing is called that.
     """
     session(context).answer(protocol.Explain(id_), page)
 
@@ -47,7 +51,13 @@ def parts(data: Data, ink: Ink) -> Iterator[str]:
             ("plan", f"{plan['plan_id']}, {plan['state']}" if plan else ""),
         ]
     )
-    for want in data["wanted"]:
+    if data["close"]:
+        yield titled("the account", account(data["close"], ink), ink)
+    if data["why"]:
+        yield titled("what held trading up", "\n".join(why(data["why"], ink)), ink)
+    if data["subject"] == "day" and data["wanted"]:
+        yield titled(f"wanted by the close of {data['wanted'][0]['session']}", targets(data), ink)
+    for want in () if data["subject"] == "day" else data["wanted"]:
         yield titled(f"why {want['symbol']}", wanted(want, ink), ink)
     if data["gate"]:
         yield titled("the gate", gate(data, ink), ink)
@@ -78,13 +88,43 @@ def wanted(want: Data, ink: Ink) -> str:
     return f"{target}\n{whole(want['belief'], ink)}" if want["belief"] else target
 
 
+def targets(data: Data) -> str:
+    """Return the targets of a day, in one line: what is behind each is in the explained orders."""
+    return ", ".join(f"{want['symbol']} {percent(want['target'])}" for want in data["wanted"])
+
+
+def account(close: Data, ink: Ink) -> str:
+    """Return the account as a close left it."""
+    return facts(
+        [
+            ("close", f"{close['session']}, {ink.when(close['at'])}"),
+            ("equity", money(close["equity"])),
+            ("cash", money(close["cash"])),
+            ("exposure", f"gross {percent(close['gross'])}, net {percent(close['net'])}"),
+        ]
+    )
+
+
+def why(reasons: Iterable[Data], ink: Ink) -> Iterator[str]:
+    """Yield each reason: its record, code and text, the value against the bound, what to do."""
+    for one in reasons:
+        record = f"record {one['seq']}, {ink.when(one['at'])}" if one["seq"] else "not on record"
+        yield f"{ink.styled(one['code'], 'red')} {text(one['message'])} ({record})"
+        if one["limit"]:
+            yield f"    {text(one['value'])} against {text(one['limit'])}"
+        if one["hint"]:
+            yield f"    {text(one['hint'])}"
+
+
 def gate(data: Data, ink: Ink) -> str:
     """Return what the gate said of each order."""
     rows = (
         (
             one["order_id"],
             one["symbol"],
-            "passed" if one["passed"] else ink.styled(one["code"], "red"),
+            f"passed {len(one['asked'])} guards"
+            if one["passed"]
+            else ink.styled(one["code"], "red"),
             "" if one["passed"] else f"{one['value']} against {one['limit']}: {one['message']}",
         )
         for one in data["gate"]

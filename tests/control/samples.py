@@ -18,6 +18,7 @@ from state.integrity import Verified
 from state.order import Status
 from state.period import Period
 from state.plan import PlanState
+from state.reasons import Closed, Reason
 from state.report import report
 from state.status import (
     BrokerFacts,
@@ -160,11 +161,13 @@ EXPLANATION = Explanation(
     wanted=(Wanted("KO", CLOSE, DAY, "active_inference", 0.03, "numpy", "m", *BELIEF.instruments),),
     gate=(
         Judged("RID.0", "KO", passed=True),
-        Judged("RID.1", "PG", False, "ORDER_RATE", "61", "60", "too many"),
+        Judged("RID.1", "PG", False, "ORDER_RATE", "61", "60", "too many", ("TRADING_HALTED",)),
     ),
     orders=(ORDER,),
     steps=(Happened(7, CLOSE, "RID.0", "order_claimed", "broker order id 7"),),
     fills=(FILL,),
+    close=Closed(CLOSE, DAY, D(1000), D(10), 0.9, 0.9, "active_inference"),
+    why=(Reason(8, CLOSE, "ORDER_RATE", "too many", "RID.1", "61", "60", "wait a minute"),),
 )
 CHECKS = [
     {"name": "books", "severity": "ok", "value": "0", "limit": "0", "message": "they agree"},

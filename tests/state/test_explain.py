@@ -6,11 +6,26 @@ import pytest
 from msgspec.structs import replace
 
 from control.protocol import Exit, Explain
-from state.command import ExecutePlan, MakePlan, SubmitOrder
-from state.event import BarsClosed
+from state.command import ExecutePlan, Halt, MakePlan, Rebalance, Resume, SubmitOrder
+from state.event import (
+    BarsClosed,
+    BarsMissed,
+    Difference,
+    OrderCancelled,
+    OrderDenied,
+    OrderLost,
+    OrderRejected,
+    OrderStopped,
+    PlanRejected,
+    Reconciled,
+)
 from state.explain import wanted
+from state.history import recorded
+from state.reasons import reason
+from state.record import Recorded
+from state.risk import GUARDS
 from tests.desk import desk
-from tests.given import CLOSE, bars
+from tests.given import CLOSE, MONDAY, bars
 from tests.state.test_belief_answers import CALM, WILD, belief
 
 
@@ -89,3 +104,132 @@ def test_a_target_is_told_with_the_belief_behind_it(believed):
     if believed:
         assert (ko.belief.regime, pg.belief.regime) == ("calm", "stressed")
         assert ko.belief.free_energy
+
+
+async def test_a_denied_order_is_explained_by_its_own_id_and_the_guards_that_passed(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        await one.say(SubmitOrder("buy", "KO", D(1900)), key="big")
+        (denied,) = one.events(OrderDenied)
+        told = (await one.say(Explain(denied.order_id))).data
+
+    (gate,), (why,) = told["gate"], told["why"]
+    assert (told["subject"], told["command"]["key"], told["orders"]) == ("order", "big", ())
+    guards = [code.value for code, _ in GUARDS]
+    assert list(gate["asked"]) == guards[: guards.index(gate["code"])]
+    assert (why["code"], why["value"], why["limit"]) == (
+        denied.denial.code,
+        denied.denial.value,
+        denied.denial.limit,
+    )
+    assert why["hint"]
+
+
+async def test_a_refused_command_is_explained_by_its_key(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        await one.say(Halt("looking"), key="h")
+        refused = await one.say(Rebalance(), key="r")
+        told = (await one.say(Explain("r"))).data
+
+    assert told["subject"] == "command"
+    assert refused.error.code in [why["code"] for why in told["why"]]
+
+
+async def test_a_skipped_command_is_explained_by_why_there_was_nothing_to_do(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        await one.say(Rebalance(), key="first")
+        await one.close(50, 100)
+        skipped = await one.say(Rebalance(), key="again")
+        told = (await one.say(Explain("again"))).data
+
+    assert skipped.exit is Exit.NOTHING
+    assert [why["code"] for why in told["why"]] == ["AT_TARGET"]
+
+
+async def test_a_halt_is_explained_by_its_reason_the_account_and_what_it_held_up(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        await one.say(Halt("looking"), key="h")
+        await one.say(SubmitOrder("buy", "KO", D(1)), key="o")
+        await one.say(Resume("it was nothing", "ann"), key="over")
+        await one.say(SubmitOrder("buy", "KO", D(1900)), key="later")
+        told = (await one.say(Explain("halt"))).data
+        same = (await one.say(Explain(told["id"]))).data
+
+    assert same == told
+    assert (told["subject"], D(told["close"]["equity"])) == ("halt", 100_000)
+    assert [why["code"] for why in told["why"]] == ["HALTED", "TRADING_HALTED", "RESUMED"]
+    assert "looking" in told["why"][0]["message"]
+    assert told["why"][0]["hint"].startswith("when the cause is gone: tm resume")
+
+
+async def test_a_day_is_explained_by_its_trades_or_by_why_it_had_none(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)  # Monday 3 March
+        await one.close(50, 100)  # nobody asked
+        await one.say(Rebalance(), key="r")
+        await one.close(51, 100)  # traded
+        await one.say(Halt("looking"), key="h")
+        await one.close(51, 100)  # halted in the day
+        await one.close(51, 100)  # halted since before
+        told = {
+            day: (await one.say(Explain(f"2025-03-{day:02}"))).data for day in (3, 4, 5, 6, 7, 8)
+        }
+        long_ago = await one.say(Explain("2020-03-16"))
+
+    codes = {day: [why["code"] for why in one["why"]] for day, one in told.items()}
+    assert codes == {
+        3: ["FIRST_CLOSE", "NOBODY_ASKED"],
+        4: ["NOBODY_ASKED"],
+        5: [],
+        6: ["HALTED", "NOBODY_ASKED"],
+        7: ["HALTED", "NOBODY_ASKED"],
+        8: ["HALTED", "NO_CLOSE", "NOBODY_ASKED"],
+    }
+    assert {fill["symbol"] for fill in told[5]["fills"]} == {"KO", "PG"}
+    assert told[5]["close"]["session"] == "2025-03-05"
+    assert {w["symbol"]: w["target"] for w in told[5]["wanted"]} == {"KO": 0.5, "PG": 0.25}
+    assert told[8]["close"] is None
+    assert long_ago.exit is Exit.NOT_FOUND
+
+
+async def test_a_record_is_explained_by_its_number(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        await one.say(SubmitOrder("buy", "KO", D(10)), key="o")
+        await one.close(51, 100)
+        by = {r.event.__class__.__name__: r.seq for r in await one.store.read(recorded)}
+        told = {
+            kind: (await one.say(Explain(str(by[kind])))).data["subject"]
+            for kind in ("OrderFilled", "CommandReceived", "BarsClosed")
+        }
+
+    assert told == {"OrderFilled": "order", "CommandReceived": "command", "BarsClosed": "day"}
+
+
+MANY = [
+    (BarsMissed(MONDAY, ("KO", "PG"), CLOSE), "BARS_MISSED", "KO, PG"),
+    (
+        Reconciled((Difference("cash", D(1), D(2)),), CLOSE),
+        "BOOKS_DIFFER",
+        "cash: ours 1, broker 2",
+    ),
+    (PlanRejected("P", "ann", CLOSE), "PLAN_REJECTED", "ann"),
+    (OrderStopped("O", "expired", "too late", CLOSE), "EXPIRED", "too late"),
+    (OrderRejected("O", D(0), "no margin", CLOSE), "REJECTED", "no margin"),
+    (OrderLost("O", "no answer", CLOSE), "LOST", "no answer"),
+    (OrderCancelled("O", D(0), "day order", CLOSE), "CANCELLED", "day order"),
+]
+
+
+@pytest.mark.parametrize(("event", "code", "text"), MANY, ids=[code for _, code, _ in MANY])
+def test_each_thing_that_holds_trading_up_is_told_with_its_words(event, code, text):
+    told = reason(Recorded(7, CLOSE, event, b""))
+    assert (told.seq, told.code) == (7, code)
+    assert text in told.message
+
+
+def test_books_that_agree_hold_nothing_up():
+    assert reason(Recorded(7, CLOSE, Reconciled((), CLOSE), b"")) is None
