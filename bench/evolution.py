@@ -2,9 +2,8 @@
 
     python -m bench.evolution [--bars 2000] [--rounds 3]
 
-The kernel beside itself built for one genome at a time, and beside a plain evaluation in Python;
-selection beside DEAP's `selNSGA2(nd="log")`, survivors compared; and everything in a generation of
-1,000 that isn't evaluation, as a share of it.
+Selection beside DEAP's `selNSGA2(nd="log")`, survivors compared; and everything in a generation of
+1,000 that isn't evaluation, as a share of it. The kernel beside others: bench/rivals.py.
 """
 
 import argparse
@@ -16,14 +15,12 @@ import numpy as np
 from deap import base, creator, tools
 
 from bench.worlds import noise
-from strategies import fitness, kernels
+from strategies import kernels
 from strategies.breeding import Herd, children, next_herd, progress
 from strategies.evolution import space
-from strategies.fitness import Terms, models, parameters, simulated
-from strategies.genome import DEFAULT, GENES, HIGH, LOW, genome_of
-from strategies.market_model import RANGE_EDGES, Z_EDGES
+from strategies.fitness import Terms, simulated
+from strategies.genome import DEFAULT, GENES, HIGH, LOW
 from strategies.survival import survivors
-from tests.strategies.plain import backtest
 
 creator.create("Four", base.Fitness, weights=(1.0,) * 4)
 creator.create("Row", list, fitness=creator.Four)
@@ -49,37 +46,6 @@ def anybody(count, seed=1):
     free = np.array([gene.stage == "money" for gene in GENES])
     drawn = LOW + np.random.default_rng(seed).random((count, len(GENES))) * (HIGH - LOW)
     return np.where(free, drawn, DEFAULT.array)
-
-
-def kernel(given):
-    """Time a block of genomes, the same one by one, and one in plain Python."""
-    market, terms, genes = noise(1, bars=given.bars, count=20), Terms(), anybody(32)
-    one, few = single(), market.until(200)
-    blocks = {}
-    for module in (kernels, one):
-        fitness.kernels = module
-        blocks[module] = parameters(models(genes, terms.exposures))
-    fitness.kernels = kernels
-    nothing = np.zeros((0, 0, 0, 0))
-
-    def walk(module):
-        seen = module.perceive(market.closes, market.highs, market.lows, Z_EDGES, RANGE_EDGES)
-        for block in blocks[module]:
-            module.simulate(
-                seen, market.closes, market.fills, market.due, block, terms.array, nothing
-            )
-
-    took = {kernels: [], one: [], "plain": []}
-    for turn in range(given.rounds + 1):
-        for module in (kernels, one):
-            took[module].append(cpu(walk, module))
-        took["plain"].append(cpu(backtest, few, genome_of(genes[turn]), terms))
-    cells = given.bars * 20 * 32
-    each = {name: np.median(times[1:]) / cells for name, times in took.items()}
-    each["plain"] = np.median(took["plain"][1:]) / (200 * 20)
-    print(f"kernel: {each[one] / each[kernels]:.1f} times the same kernel per genome")
-    print(f"kernel: {each['plain'] / each[kernels]:,.0f} times a plain evaluation, as DEAP's own")
-    print(f"kernel: {1e-6 / each[kernels]:.1f} million cells a CPU second on this machine, now")
 
 
 def five_times(ends, keep):
@@ -135,7 +101,6 @@ def main():
     given = parser.parse_args()
     selection(given)
     overhead(given)
-    kernel(given)
 
 
 if __name__ == "__main__":
