@@ -146,6 +146,8 @@ def ended(arguments: Arguments, effective: Effective, state: Path) -> End:
 
 def verdict(failure: Exception) -> End:
     """Say why the daemon ended, and return the code that tells what to do about it."""
+    from daemon.brokers.ib.arming import LiveNotArmed, StateBelongsElsewhere
+    from daemon.brokers.ib.configured import GatewayImpossible
     from daemon.brokers.paper_book import BookRefused
     from daemon.calendar import CalendarUnknown
     from daemon.feeds.opening import FeedImpossible
@@ -153,6 +155,7 @@ def verdict(failure: Exception) -> End:
     from daemon.life import TradingImpossible
     from daemon.lock import StateHeld, UnsafeFileSystem
     from daemon.mqtt_link import LinkImpossible
+    from daemon.permit import ReplayedLive
     from daemon.socket_file import SocketUnusable
     from state.journal import CommitInDoubt, UnfitJournal
     from strategies.inference import EngineUnavailable
@@ -164,9 +167,13 @@ def verdict(failure: Exception) -> End:
         ConfigurationInvalid,
         EngineUnavailable,
         FeedImpossible,
+        GatewayImpossible,
         LinkImpossible,
+        LiveNotArmed,
         PriceFileInvalid,
+        ReplayedLive,
         SocketUnusable,
+        StateBelongsElsewhere,
         StrategyUnusable,
         TradingImpossible,
         UnsafeFileSystem,

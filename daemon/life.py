@@ -28,6 +28,7 @@ from daemon.link import Link
 from daemon.mind import Mind
 from daemon.minding import asleep, awaken, check_engine, model_of
 from daemon.mqtt_link import MqttLink
+from daemon.permit import permit_of
 from daemon.recovery import tell_again
 from daemon.seams import Broker, Store
 from daemon.sender import Sender
@@ -75,10 +76,9 @@ class Life:
         self._world = world or Machine()
         self._clock = self._world.clock
         chosen = self.settings
-        if chosen.feed.kind == "ib" or chosen.broker.kind != "paper":
+        if chosen.feed.kind == "ib":
             raise TradingImpossible(
-                f"feed.kind = {chosen.feed.kind!r} with broker.kind = {chosen.broker.kind!r} "
-                "is not part of this version; use 'replay' or 'mqtt', and 'paper'"
+                "feed.kind = 'ib' is not part of this version; use 'replay' or 'mqtt'"
             )
         self.entrance = Entrance(chosen.control)
         self._model = model_of(chosen)
@@ -86,6 +86,8 @@ class Life:
             self._strategy = self._world.strategy(chosen.strategy.name, chosen.strategy.parameters)
         else:
             check_engine(chosen.beliefs.engine)
+        self._permit = permit_of(chosen, self._model or self._strategy)
+        self._limits = chosen.risk
         self._source = source_of(chosen, self._world.prices)
         self._begins = begins(chosen, self._clock)
         MqttLink(chosen.mqtt, chosen.account.id, self._clock).check()
@@ -105,6 +107,7 @@ class Life:
         """Trade until `stop`. Any task that fails ends the run; the next start recovers."""
         async with AsyncExitStack() as owned:
             owned.enter_context(self._world.held(self._state))
+            self._limits = self._permit.limits(self._state, self._clock.wall().date())
             if self._calendar_is_new:
                 keep(self._state / CALENDAR, self._calendar)
             store, snapshot, head = await self._world.open_store(self._state / JOURNAL)
@@ -116,9 +119,7 @@ class Life:
             times = Times(self._calendar, self._clock, feed, self.settings)
             open_commands = await store.read(unfinished)
             engine = Engine(snapshot, head, store, self._clock, times.moment, open_commands)
-            broker = await self._world.open_broker(
-                self._state / PAPER_BOOK, self.settings, self._calendar, engine.report
-            )
+            broker = await self._broker(engine)
             owned.push_async_callback(broker.aclose)
             mind = None
             if self._model is not None:
@@ -127,6 +128,16 @@ class Life:
                 cache = self._state / COMPILED
                 mind = asleep(self.settings, self._model, pool, feed.symbols, cache)
             await self._live(stop, store, engine, broker, feed, mind)
+
+    async def _broker(self, engine: Engine) -> Broker:
+        """Return who executes."""
+        chosen = self.settings
+        if chosen.broker.kind == "ib":
+            listed = tuple(map(chosen.instrument, self._source.symbols))
+            return self._world.open_ib(chosen, listed, engine.report)
+        return await self._world.open_broker(
+            self._state / PAPER_BOOK, chosen, self._calendar, engine.report
+        )
 
     async def _live(
         self,
@@ -205,7 +216,8 @@ class Life:
                 await watch.heed_halt_file()
                 rounds = tasks.create_task(watch.run(), name="watch")
                 resume = partial(trader.resume, partial(store.read, last_not_placed))
-                link = Link(engine, broker, sender, self._clock, self._world.settle, resume)
+                settle = max(self._world.settle, self._permit.settle)
+                link = Link(engine, broker, sender, self._clock, settle, resume)
                 linking = tasks.create_task(link.run(), name="link")
                 telling = tasks.create_task(publisher.run(), name="out")
                 await link.tried.wait()
@@ -294,7 +306,7 @@ class Life:
         self, engine: Engine, symbols: Sequence[Symbol], closes: Floats, held: Floats
     ) -> Mapping[Symbol, float]:
         """Return the targets of the strategy, within the account's caps."""
-        limits = start.limits if (start := engine.snapshot.start) else self.settings.risk
+        limits = start.limits if (start := engine.snapshot.start) else self._limits
         most, gross = limits.max_position_weight, limits.max_gross
         weights = self._strategy.weights(closes, held)
         return targets(weights, symbols, max_weight=most, max_gross=gross)
@@ -311,7 +323,7 @@ class Life:
             calendar=chosen.universe.calendar,
             strategy=chosen.strategy.name,
             instruments=tuple(map(chosen.instrument, self._source.symbols)),
-            limits=chosen.risk,
+            limits=self._limits,
             execution=chosen.execution,
             cost_bps=chosen.paper.commission_bps
             + chosen.paper.slippage_bps

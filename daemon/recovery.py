@@ -215,6 +215,8 @@ def differences(
 ) -> tuple[Difference, ...]:
     """Return where the books disagree, to the micro; before the first funding cash can't.
 
+    Cash only as exactly as the broker knows it.
+
     `late` is the cash that was moved while the broker was asked, oldest first: its answer may know
     of none, some or all of it.
     """
@@ -226,6 +228,7 @@ def differences(
             found.append(Difference(symbol, ours, theirs))
     cash: Decimal = now.ledger.cash
     at_some_time = {cash, *(cash - moved for moved in accumulate(reversed(late)))}
-    if now.funded and book.cash not in at_some_time:
+    least, most = book.cash_between or (book.cash, book.cash)
+    if now.funded and not any(least <= then <= most for then in at_some_time):
         found.append(Difference("cash", cash, book.cash))
     return tuple(found)

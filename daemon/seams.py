@@ -119,7 +119,8 @@ class BrokerBook(msgspec.Struct, frozen=True):
 
     `orders` are all that are open, whoever gave them, and the completed ones it still shows;
     `executions` those since the time asked for, or since `executions_from` where it serves no
-    older ones (a gateway forgets them at midnight). `cash` is in base currency.
+    older ones (a gateway forgets them at midnight). `cash` is in base currency; `cash_between` are
+    the least and the most that it may be, where it is told rounded, or later than executions.
     """
 
     orders: tuple[BrokerOrder, ...]
@@ -127,6 +128,7 @@ class BrokerBook(msgspec.Struct, frozen=True):
     positions: Mapping[Symbol, Decimal]
     cash: Decimal
     executions_from: datetime | None = None
+    cash_between: tuple[Decimal, Decimal] | None = None
 
 
 Listener = Callable[[RecordStatus | RecordFill], None]

@@ -1,6 +1,6 @@
 """What one run takes from the machine it runs on; a simulation gives another world instead."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +19,7 @@ from daemon.seams import Broker, Clock, Listener, OwnedStore, Pool, Store
 from daemon.server import Handler, control_socket
 from daemon.store import open_store
 from daemon.watch import Watch
+from state.instrument import Instrument
 from state.record import Head
 from state.settings import Control, Settings
 from state.snapshot import Snapshot
@@ -53,6 +54,11 @@ class World(Protocol):
         self, book: Path, settings: Settings, calendar: Calendar, listener: Listener
     ) -> Broker:
         """Return who executes, its reports going to `listener`."""
+
+    def open_ib(
+        self, settings: Settings, instruments: Sequence[Instrument], listener: Listener
+    ) -> Broker:
+        """Return who executes at Interactive Brokers; raises GatewayImpossible."""
 
     def serve(
         self,
@@ -119,6 +125,14 @@ class Machine:
             margin=settings.risk.margin,
             allow_short=settings.risk.allow_short,
         )
+
+    def open_ib(
+        self, settings: Settings, instruments: Sequence[Instrument], listener: Listener
+    ) -> Broker:
+        """Return the broker behind a gateway; what that takes is only imported for it."""
+        from daemon.brokers.ib.opening import open_ib
+
+        return open_ib(settings, instruments, listener, self.clock)
 
     def serve(
         self,

@@ -17,6 +17,7 @@ NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 PREFIX: Final = re.compile(r"[^\s+#/$]+(/[^\s+#/$]+){0,7}")
 CLIENT: Final = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 CURRENCY: Final = re.compile(r"[A-Z]{3}")
+IB_ACCOUNT: Final = re.compile(r"[A-Z0-9]{0,16}")
 SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._^=-]{0,31}")
 ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/]+):(?P<port>[0-9]{1,5})")
 LOOPBACK: Final = re.compile(r"(127\.[0-9.]+|localhost|\[::1\]):[0-9]+")
@@ -122,6 +123,8 @@ def socket(value: str) -> Complaint:
 
 currency = matching(CURRENCY, 'a currency of three capitals, like "USD"')
 
+ib_account = matching(IB_ACCOUNT, 'an account as the gateway names it, like "DU1234567"')
+
 OF_KEY: Final[Mapping[str, Callable[[Any], Complaint]]] = {
     "account.id": matching(NAME, "1 to 64 letters, digits, dots, dashes or underscores"),
     "account.base_currency": currency,
@@ -135,6 +138,9 @@ OF_KEY: Final[Mapping[str, Callable[[Any], Complaint]]] = {
     "universe.instruments": instruments,
     "paper.initial_cash": positive,
     "paper.commission_min": not_negative,
+    "ib.account": ib_account,
+    "ib.live_account": ib_account,
+    "ib.first_days_order": positive,
     "strategy.parameters": parameters,
     "risk.max_order_notional": positive,
     "risk.max_order_quantity": positive,

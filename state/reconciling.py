@@ -97,7 +97,9 @@ def record_reconciliation(course: Unfolding, found: RecordReconciliation) -> Non
             course.note(ReconcileStarted(at))
         return
     if not course.now.funded and found.broker_cash is not None:
-        course.note(CashMoved("initial", found.broker_cash, "the broker's cash", at))
+        booked = course.now.ledger.cash  # executions of today that the broker's cash has in it
+        initial = found.broker_cash - booked
+        course.note(CashMoved("initial", initial, "the broker's cash", at))
     known = course.now.differences
     left = explain(course, found.differences)
     if not left:

@@ -148,14 +148,23 @@ class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class InteractiveBrokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The gateway. For a later version: read, checked, and without effect yet."""
+    """The gateway, the account, and what arms it. Times are in seconds.
+
+    A live account's first days, counted from the first start, are capped.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65_535)] = 4002
-    client_id: Count = 17
+    client_id: Annotated[int, Meta(ge=1, le=2_147_483_647)] = 17
     account: str = ""
     live_account: str = ""
+    approved: str = ""  # the hash of the strategy, configuration and code that may trade it
+    first_days: Annotated[int, Meta(ge=0, le=365)] = 5
+    first_days_order: Decimal = Decimal(5_000)
+    first_days_turnover: Multiple = 0.1
     read_only: bool = False
+    patience: Annotated[float, Meta(gt=0, le=600)] = 20.0  # for each answer of the gateway
+    settle: Annotated[float, Meta(ge=0, le=600)] = 10.0  # longest that a byte may be on its way
 
 
 class Beliefs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

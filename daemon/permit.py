@@ -1,0 +1,59 @@
+"""Whether this run may trade its account, by its state directory, and how much today."""
+
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from daemon.brokers.ib.arming import (
+    approval,
+    belonging,
+    check_approved,
+    check_armed,
+    check_not_of_ib,
+    in_first_days,
+    is_paper,
+)
+from daemon.brokers.ib.configured import described
+from state.settings import InteractiveBrokers, Limits, Settings
+
+
+class ReplayedLive(Exception):
+    """Old prices would trade real money."""
+
+
+class Permit(msgspec.Struct, frozen=True):
+    """What a run may do: `ib` is None where the embedded broker trades."""
+
+    risk: Limits
+    ib: InteractiveBrokers | None = None
+
+    def limits(self, state: Path, today: date) -> Limits:
+        """Return the limits of a run that begins `today`; raise StateBelongsElsewhere."""
+        if self.ib is None:
+            check_not_of_ib(state)
+            return self.risk
+        since = belonging(state, self.ib.account, today).since
+        return in_first_days(self.risk, self.ib, since, today)
+
+    @property
+    def settle(self) -> float:
+        """Return for how many seconds a byte that was written may still be on its way."""
+        return 0.0 if self.ib is None else self.ib.settle
+
+
+def permit_of(settings: Settings, strategy: object) -> Permit:
+    """Return what the configuration permits.
+
+    Raises LiveNotArmed, GatewayImpossible, or ReplayedLive.
+    """
+    if settings.broker.kind == "paper":
+        return Permit(settings.risk)
+    ib = described(settings)
+    check_armed(ib.account, ib.live_account)
+    if settings.feed.kind == "replay" and not is_paper(ib.account):
+        raise ReplayedLive(
+            f"feed.kind = 'replay' would trade {ib.account} at old prices"
+        )
+    check_approved(ib, approval(settings, strategy))
+    return Permit(settings.risk, ib)
