@@ -52,8 +52,6 @@ def permit_of(settings: Settings, strategy: object) -> Permit:
     ib = described(settings)
     check_armed(ib.account, ib.live_account)
     if settings.feed.kind == "replay" and not is_paper(ib.account):
-        raise ReplayedLive(
-            f"feed.kind = 'replay' would trade {ib.account} at old prices"
-        )
+        raise ReplayedLive(f"feed.kind = 'replay' would trade {ib.account} at old prices")
     check_approved(ib, approval(settings, strategy))
     return Permit(settings.risk, ib)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from state.configuration import fingerprint
 from state.settings import InteractiveBrokers, Limits, Settings
+from strategies.plugin import Strategy
 
 PAPER: Final = ("DU",)  # how the names of accounts without money begin
 BELONGS: Final = "broker.json"  # in the state directory: whose it is
@@ -76,7 +77,9 @@ def approval(settings: Settings, strategy: object) -> str:
     """Return 16 digits of all that decides what is traded: settings, strategy and our own code."""
     asked = replace(settings, ib=replace(settings.ib, approved=""))
     told = blake2b(fingerprint(asked).encode(), digest_size=8)
-    own = inspect.getsourcefile(type(strategy))
+    own = inspect.getsourcefile(
+        strategy.weigh if isinstance(strategy, Strategy) else type(strategy)
+    )
     for file in (*code(), *([own] if own else ())):
         told.update(f"\0{Path(file).name}\0".encode())
         told.update(Path(file).read_bytes())

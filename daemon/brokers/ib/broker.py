@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from daemon.brokers.ib import recovery_reads
 from daemon.brokers.ib.contracts import Contracts
+from daemon.brokers.ib.executions import ReportUnreadable
 from daemon.brokers.ib.gateway import PATIENCE, Address, Gateway, State
 from daemon.brokers.ib.keeper import Keeper
 from daemon.brokers.ib.orders import OrderUnsendable, outgoing
@@ -19,11 +20,12 @@ from daemon.brokers.ib.reports import REQUESTS, Reports
 from daemon.brokers.ib.wire_errors import Action, action
 from daemon.seams import BrokerBook, BrokerUnavailable, Clock, Listener
 from state.command import RecordFill, RecordStatus, ReportKind
-from state.instrument import ZERO, Instrument, amount
+from state.instrument import ZERO, AmountOutOfRange, Instrument, amount
 from state.order import Order
 from state.quote import Close, Quote
 
 LATE: Final = 200.0  # seconds that the account's cash may lag an execution: sent every 180
+RECENT: Final = timedelta(minutes=5)  # that the gateway serves whatever day it has
 CENT: Final = Decimal("0.01")  # the gateway rounds what it says of cash
 UP: Final = frozenset({State.CONNECTED, State.READY})
 
@@ -93,12 +95,12 @@ class InteractiveBroker:
 
     def _place(self, gateway: Gateway, order: Order) -> None:
         """Put an order on the wire; raise OrderUnsendable or ConnectionError."""
+        if self._read_only:
+            raise OrderUnsendable("ib.read_only is set, so nothing is sent")
         listed = self._contracts.listed.get(order.symbol)
         if listed is None:
-            why = self._contracts.refused.get(
-                order.symbol, f"{order.symbol} is not of this account"
-            )
-            raise OrderUnsendable(why)
+            unknown = f"{order.symbol} is not in the universe"
+            raise OrderUnsendable(self._contracts.refused.get(order.symbol, unknown))
         instrument = listed.at(order.limit_price)
         if instrument.whole_lots(order.quantity) != order.quantity:
             raise OrderUnsendable(
@@ -154,7 +156,10 @@ class InteractiveBroker:
         """Return the whole book, and be ready; raise BrokerUnavailable."""
         async with self._reading:
             gateway, connection = self._up(), self._connection
-            read = await recovery_reads.book(gateway)
+            try:
+                read = await recovery_reads.book(gateway, self._contracts.name)
+            except (ReportUnreadable, AmountOutOfRange) as why:
+                raise BrokerUnavailable(f"the gateway's book can't be read: {why}") from why
             if self._up() is not gateway or connection != self._connection:
                 raise BrokerUnavailable("the connection to the gateway broke meanwhile")
             seen = (t.order.orderId for t in gateway.ib.trades())
@@ -162,7 +167,12 @@ class InteractiveBroker:
             for fill in read.executions:
                 self._note(fill)
             gateway.compared()
-            return replace(read, cash_between=self._cash_between(read.cash))
+            recent = self._clock.wall() - RECENT
+            return replace(
+                read,
+                executions_from=min((recent, *(fill.at for fill in read.executions))),
+                cash_between=self._cash_between(read.cash),
+            )
 
     async def on_close(self, close: Close) -> None:
         """Leave the market to the exchange."""
@@ -212,12 +222,17 @@ class InteractiveBroker:
         self._floor = client.getReqId()
         # so that no request is ever taken for an order
         client.updateReqId(REQUESTS)  # type: ignore[no-untyped-call]
-        self._reports = Reports(gateway, self._hear, self._doubt, self._currency)
+        self._reports = Reports(
+            gateway, self._hear, self._doubt, self._currency, self._contracts.name
+        )
         self._reports.listen()
         gateway.ib.errorEvent += self._notice
-        await self._contracts.qualify(gateway)
-        for symbol, why in self._contracts.refused.items():
-            log.warning("ib_symbol_refused", extra={"symbol": symbol, "detail": why})
+        try:
+            await self._contracts.qualify(gateway)
+        except (ReportUnreadable, AmountOutOfRange) as why:
+            raise BrokerUnavailable(f"a contract's details can't be read: {why}") from why
+        for symbol, refusal in self._contracts.refused.items():
+            log.warning("ib_symbol_refused", extra={"symbol": symbol, "detail": refusal})
         self._asked_back.clear()
         self._unanswered.clear()
         self._gateway = gateway

@@ -1,7 +1,7 @@
 """What the gateway knows of each symbol: asked once, and then the key is its contract id."""
 
 from bisect import bisect_right
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -51,11 +51,14 @@ class Contracts:
         self._instruments, self._currency = instruments, currency
         self.listed: dict[Symbol, Listed] = {}
         self.refused: dict[Symbol, str] = {}
+        self._symbols: dict[int, Symbol] = {}
 
-    @property
-    def symbols(self) -> Mapping[int, Symbol]:
-        """Return the symbol behind each contract id."""
-        return {listed.con_id: symbol for symbol, listed in self.listed.items()}
+    def name(self, traded: Contract) -> Symbol:
+        """Return our symbol of a contract; where only the letters are the same, one of its own."""
+        ours = self._symbols.get(traded.conId)
+        if ours is not None:
+            return ours
+        return f"{traded.symbol}.{traded.conId}" if traded.symbol in self.listed else traded.symbol
 
     async def qualify(self, gateway: Gateway) -> None:
         """Ask for each symbol that nothing is known of; raise BrokerUnavailable, and ask again."""
@@ -76,7 +79,8 @@ class Contracts:
                     f"the gateway has {what} of {symbol} in {instrument.currency} at {ROUTE}"
                 )
                 continue
-            self.listed[symbol] = await listed(gateway, instrument, found[0])
+            one = await listed(gateway, instrument, found[0])
+            self.listed[symbol], self._symbols[one.con_id] = one, symbol
 
 
 async def details(gateway: Gateway, instrument: Instrument) -> Sequence[ContractDetails]:

@@ -1,13 +1,14 @@
 """Executions as the gateway reports them, made into ours."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-from ib_async import Execution, Fill
+from ib_async import Contract, Execution, Fill
 from ib_async.util import UNSET_DOUBLE
 
 from state.command import RecordFill
-from state.instrument import ZERO, money
+from state.instrument import ZERO, Symbol, money
 from state.order import name_of
 
 SIDES: Final = {"BOT": 1, "SLD": -1}
@@ -28,8 +29,13 @@ def identity(exec_id: str) -> tuple[str, int]:
     return root, int(revision)
 
 
-def record(fill: Fill) -> RecordFill:
-    """Return an execution for the book; raise ReportUnreadable.
+def by_letters(traded: Contract) -> Symbol:
+    """Return the symbol that a contract says."""
+    return traded.symbol
+
+
+def record(fill: Fill, name: Callable[[Contract], Symbol] = by_letters) -> RecordFill:
+    """Return an execution for the book, its symbol by `name`; raise ReportUnreadable.
 
     Each of the gateway's revisions is two of ours, the second with its commission: it comes in a
     message of its own, later, twice, or never.
@@ -40,7 +46,7 @@ def record(fill: Fill) -> RecordFill:
     return RecordFill(
         execution_id=root,
         order_id=name_of(execution.orderRef, str(execution.permId)),
-        symbol=fill.contract.symbol,
+        symbol=name(fill.contract),
         quantity=signed(execution),
         price=exact(execution.price),
         fee=exact(charged.commission) if known else ZERO,

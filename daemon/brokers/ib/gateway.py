@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 import msgspec
-from ib_async import IB, Contract
+from ib_async import IB, Contract, RequestError
 from ib_async.ib import StartupFetchNONE
 
 from daemon.brokers.ib.wire_errors import Action, action
@@ -48,6 +48,7 @@ class Gateway:
         self.address, self.state, self.reason = address, State.DOWN, "never connected"
         self._patience = patience
         self._refused = asyncio.Event()
+        self.gone = asyncio.Event()  # set when there is no connection any more
         self.ib = IB()
         self.ib.RaiseRequestErrors = True
         self.ib.errorEvent += self._heard
@@ -70,8 +71,8 @@ class Gateway:
         try:
             await asyncio.wait({connecting, refused}, return_when=asyncio.FIRST_COMPLETED)
             self._check(connecting)
-        except BaseException:
-            self.close("could not connect")
+        except BaseException as why:
+            self.close(str(why) or type(why).__name__)
             raise
         finally:
             for task in (connecting, refused):
@@ -100,13 +101,16 @@ class Gateway:
     async def answer(self, what: str, asked: Awaitable[T]) -> T:
         """Return an answer within the patience; without one be down and raise BrokerUnavailable.
 
-        An answer that has no end is none: a list that stopped is never taken for a short one.
+        An answer that has no end is none: a list that stopped is never taken for a short one. An
+        error in its place is no answer either, but the connection holds.
         """
         try:
             return await asyncio.wait_for(asked, self._patience)
         except (OSError, TimeoutError) as why:
             self.close(f"no answer about {what}")
             raise BrokerUnavailable(f"the gateway did not answer about {what}") from why
+        except RequestError as why:
+            raise BrokerUnavailable(f"about {what}: {why.code}: {why.message}") from why
 
     def compared(self) -> None:
         """Be ready, when the books were compared and nothing was lost meanwhile."""
@@ -119,10 +123,12 @@ class Gateway:
         self.ib.disconnectedEvent -= self._gone
         self.ib.disconnect()
         self.state, self.reason = State.DOWN, reason
+        self.gone.set()
 
     def _gone(self) -> None:
         """Be down: the socket closed."""
         self.state, self.reason = State.DOWN, "the gateway closed the connection"
+        self.gone.set()
 
     def _heard(self, _request: int, code: int, text: str, _contract: Contract | None) -> None:
         """Take a notice about the connection."""

@@ -1,5 +1,6 @@
 """Keeps a connection to the gateway: a new one after each that broke, for ever."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -9,6 +10,7 @@ from daemon.seams import BrokerUnavailable, Clock
 
 BACK_OFF: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # seconds before the next try, then the last
 PROBE: Final = 15.0  # seconds between questions that only see whether anybody answers
+ALARM: Final = 300.0  # seconds without a gateway that has its servers, after which a human is told
 
 log: Final = logging.getLogger(__name__)
 
@@ -27,7 +29,8 @@ class Keeper:
         self._clock, self._chance = clock, chance
         self.gateway: Gateway | None = None
         self.connection = 0
-        self.down_since: float | None = clock.mono()  # None while there is one
+        self.down_since: float | None = clock.mono()  # None while there is one with its servers
+        self._told: float | None = None  # when a human was told last
 
     async def run(self) -> None:
         """Keep connecting until cancelled, always under the same client id."""
@@ -40,8 +43,9 @@ class Keeper:
                     await self._hold()
                 except BrokerUnavailable as why:
                     log.warning("gateway_unavailable", extra={"detail": str(why)})
-                if self.down_since is None:
-                    self.down_since = self._clock.mono()
+                    if self.gateway is not None:
+                        self.gateway.close(str(why))
+                self._look()
                 await self._clock.sleep(back_off(failures, self._chance()))
                 failures += 1
         finally:
@@ -57,15 +61,37 @@ class Keeper:
         self.gateway = self._make()
         await self.gateway.connect()
         self.connection += 1
-        self.down_since = None
         await self._connected(self.gateway)
 
     async def _hold(self) -> None:
         """Return when the connection is gone; raise BrokerUnavailable when nobody answers."""
         assert self.gateway is not None
-        while self.gateway.state is not State.DOWN:
-            await self.gateway.probe()
-            await self._clock.sleep(PROBE)
+        gone = asyncio.ensure_future(self.gateway.gone.wait())
+        try:
+            while not gone.done():
+                await self.gateway.probe()
+                self._look()
+                pause = asyncio.ensure_future(self._clock.sleep(PROBE))
+                try:
+                    await asyncio.wait({gone, pause}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    pause.cancel()
+        finally:
+            gone.cancel()
+
+    def _look(self) -> None:
+        """Note since when there is no gateway with its servers, and tell a human in time."""
+        now = self._clock.mono()
+        if self.gateway is not None and self.gateway.state in {State.CONNECTED, State.READY}:
+            self.down_since = self._told = None
+        elif self.down_since is None:
+            self.down_since = now
+        elif self.alarming(ALARM) and (self._told is None or now - self._told >= ALARM):
+            self._told = now
+            why = self.gateway.reason if self.gateway is not None else "never connected"
+            log.critical(
+                "gateway_down", extra={"seconds": round(now - self.down_since), "detail": why}
+            )
 
 
 def back_off(failures: int, chance: float) -> float:

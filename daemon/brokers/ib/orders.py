@@ -1,14 +1,15 @@
 """Orders, ours to the gateway's and back."""
 
+from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final, Literal
 
 import ib_async
 from ib_async.util import UNSET_DOUBLE
 
-from daemon.brokers.ib.executions import exact
+from daemon.brokers.ib.executions import by_letters, exact
 from daemon.seams import BrokerOrder
-from state.instrument import EXACT, Instrument, money
+from state.instrument import EXACT, Instrument, Symbol, money
 from state.order import Order
 
 Status = Literal["open", "filled", "cancelled", "rejected"]
@@ -67,7 +68,12 @@ def contract(instrument: Instrument, con_id: int) -> ib_async.Contract:
     )
 
 
-def incoming(trade: ib_async.Trade, *, completed: bool) -> BrokerOrder:
+def incoming(
+    trade: ib_async.Trade,
+    *,
+    completed: bool,
+    name: Callable[[ib_async.Contract], Symbol] = by_letters,
+) -> BrokerOrder:
     """Return an order as the gateway's own list has it; local guesses of its end don't count.
 
     Only the completed list ends an order; a completed one has its count in the order itself.
@@ -84,7 +90,7 @@ def incoming(trade: ib_async.Trade, *, completed: bool) -> BrokerOrder:
         order_ref=order.orderRef,
         broker_oid=order.orderId,
         broker_id=str(order.permId),
-        symbol=trade.contract.symbol,
+        symbol=name(trade.contract),
         quantity=exact(total) * (1 if order.action == "BUY" else -1),
         filled=exact(0.0 if filled == UNSET_DOUBLE else filled),
         status=status,

@@ -1,9 +1,12 @@
 """Everything the gateway knows of the account, one question after the other."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-from daemon.brokers.ib.executions import exact, record
+from ib_async import Contract
+
+from daemon.brokers.ib.executions import by_letters, exact, record
 from daemon.brokers.ib.gateway import Gateway
 from daemon.brokers.ib.orders import incoming
 from daemon.seams import BrokerBook, BrokerUnavailable
@@ -12,8 +15,10 @@ from state.instrument import Symbol
 CASH: Final = ("TotalCashBalance", "BASE")
 
 
-async def book(gateway: Gateway) -> BrokerBook:
-    """Return the whole book; raise BrokerUnavailable for any part without its end.
+async def book(gateway: Gateway, name: Callable[[Contract], Symbol] = by_letters) -> BrokerBook:
+    """Return the account's whole book, symbols by `name`.
+
+    Raises BrokerUnavailable for any part without its end.
 
     The questions wait for each other: ib_async keeps one answer for all of a kind. The gateway
     serves executions and completed orders of its own day only.
@@ -22,16 +27,21 @@ async def book(gateway: Gateway) -> BrokerBook:
     await gateway.answer("the account", ib.reqAccountUpdatesAsync(account))
     opened = await gateway.answer("open orders", ib.reqAllOpenOrdersAsync())
     done = await gateway.answer("completed orders", ib.reqCompletedOrdersAsync(False))
-    fills = await gateway.answer("executions", ib.reqExecutionsAsync())
+    await gateway.answer("executions", ib.reqExecutionsAsync())
+    fills = ib.fills()  # the answer itself lacks the commissions that came before
     held = await gateway.answer("positions", ib.reqPositionsAsync())
-    orders = {o.broker_id: o for o in (incoming(t, completed=False) for t in opened)}
-    orders.update({o.broker_id: o for o in (incoming(t, completed=True) for t in done)})
+    orders = {}
+    for listed, completed in ((opened, False), (done, True)):
+        for trade in listed:
+            if trade.order.account in {"", account}:
+                order = incoming(trade, completed=completed, name=name)
+                orders[order.broker_id] = order
     positions: dict[Symbol, Decimal] = {
-        p.contract.symbol: exact(p.position) for p in held if p.account == account and p.position
+        name(p.contract): exact(p.position) for p in held if p.account == account and p.position
     }
     return BrokerBook(
         orders=tuple(orders.values()),
-        executions=tuple(record(f) for f in fills if f.execution.acctNumber == account),
+        executions=tuple(record(f, name) for f in fills if f.execution.acctNumber == account),
         positions=positions,
         cash=cash(gateway),
     )

@@ -13,7 +13,7 @@ from daemon.brokers.ib.gateway import Gateway
 from daemon.brokers.ib.wire_errors import Action, action
 from daemon.seams import Listener
 from state.command import RecordStatus, ReportKind
-from state.instrument import AmountOutOfRange
+from state.instrument import AmountOutOfRange, Symbol
 from state.order import name_of
 
 REQUESTS: Final = 1_000_000_000  # data requests are numbered from here, and orders below
@@ -28,10 +28,15 @@ class Reports:
     """Passes on what one connection hears. `doubt` is called when only a comparison can tell."""
 
     def __init__(
-        self, gateway: Gateway, tell: Listener, doubt: Callable[[str], None], currency: str
+        self,
+        gateway: Gateway,
+        tell: Listener,
+        doubt: Callable[[str], None],
+        currency: str,
+        name: Callable[[Contract], Symbol],
     ) -> None:
         self._gateway, self._tell, self._doubt = gateway, tell, doubt
-        self._currency = currency
+        self._currency, self._name = currency, name
         self.silent = False  # while the client itself changes what it shows
 
     def listen(self) -> None:
@@ -80,7 +85,7 @@ class Reports:
         if not self._mine(fill.execution.acctNumber):
             return
         try:
-            self._tell(record(fill))
+            self._tell(record(fill, self._name))
         except (ReportUnreadable, AmountOutOfRange) as why:
             self._doubt(f"execution {fill.execution.execId}: {why}")
 

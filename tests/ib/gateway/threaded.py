@@ -1,54 +1,44 @@
 """A gateway on a thread of its own, for a client that blocks or is another process."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from tests.ib.gateway.server import FakeIBGateway
 
 
 class ThreadedGateway:
-    """FakeIBGateway on its own thread.  Attribute calls run on the gateway's loop and
-    return their result; plain attributes are read through."""
+    """FakeIBGateway on a loop of its own: its methods run there, and here one waits for them.
 
-    def __init__(self, **kw: Any):
-        self._kw, self._gw, self._loop = kw, None, None
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._main, name="fake-ib", daemon=True)
+    Plain attributes are read through.
+    """
 
-    def _main(self) -> None:
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-        self._loop = loop
+    def __init__(self, **how):
+        self._how, self._up = how, threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), name="gateway")
 
-        async def up() -> None:
-            self._gw = await FakeIBGateway(**self._kw).start()
-            self._ready.set()
+    async def _main(self):
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        async with FakeIBGateway(**self._how) as self._gateway:
+            self._up.set()
+            await self._end.wait()
 
-        loop.run_until_complete(up())
-        loop.run_forever()
-
-    def __enter__(self) -> ThreadedGateway:
+    def __enter__(self):
         self._thread.start()
-        if not self._ready.wait(10):
-            raise RuntimeError("fake gateway did not start")
+        assert self._up.wait(30), "the gateway did not start"
         return self
 
-    def __exit__(self, *_: Any) -> None:
-        self.call(self._gw.stop)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+    def __exit__(self, *_):
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(30)
 
-    def call(self, fn: Callable[..., Any], *args: Any, **kw: Any) -> Any:
-        async def go() -> Any:
-            r = fn(*args, **kw)
-            return await r if asyncio.iscoroutine(r) else r
+    def __getattr__(self, name):
+        value = getattr(self._gateway, name)
+        return partial(self._call, value) if callable(value) else value
 
-        return asyncio.run_coroutine_threadsafe(go(), self._loop).result(30)
+    def _call(self, work, *args, **words):
+        async def called():
+            done = work(*args, **words)
+            return await done if asyncio.iscoroutine(done) else done
 
-    def __getattr__(self, name: str) -> Any:
-        v = getattr(self._gw, name)
-        return (lambda *a, **k: self.call(v, *a, **k)) if callable(v) else v
+        return asyncio.run_coroutine_threadsafe(called(), self._loop).result(30)

@@ -1,0 +1,172 @@
+import asyncio
+from datetime import UTC, date, datetime
+from decimal import Decimal as D
+
+import pytest
+
+from daemon.brokers.ib.broker import InteractiveBroker
+from daemon.brokers.ib.contracts import tick_at
+from daemon.brokers.ib.gateway import Address
+from daemon.clock import SystemClock
+from daemon.seams import BrokerUnavailable
+from state.command import RecordFill, RecordStatus, ReportKind
+from state.instrument import Instrument
+from state.order import Order, Status
+from tests.ib.awaiting import until
+from tests.ib.conftest import ACCOUNT
+
+LISTED = (Instrument("SPY"), Instrument("TLT"), Instrument("NESN", currency="CHF"), Instrument("X"))
+
+
+def order(quantity, oid, symbol="SPY", limit=None, ref="RID"):
+    return Order(
+        order_id=f"{ref}.{oid}",
+        rid=ref,
+        symbol=symbol,
+        quantity=D(quantity),
+        status=Status.SENDING,
+        created_at=datetime(2026, 1, 5, 15, tzinfo=UTC),
+        session=date(2026, 1, 5),
+        price=D(500),
+        limit_price=limit,
+        broker_oid=oid,
+    )
+
+
+@pytest.fixture
+async def open_broker(fake):
+    """Open brokers on the fake, each connected; all are closed at the end."""
+    opened = []
+
+    async def one(**how):
+        heard = []
+        broker = InteractiveBroker(
+            Address("127.0.0.1", fake.port, 7, ACCOUNT),
+            LISTED,
+            "USD",
+            listener=heard.append,
+            clock=SystemClock(),
+            chance=lambda: 0.0,
+            patience=30.0,
+            **how,
+        )
+        opened.append(broker)
+        await until(lambda: broker.connected, 30)
+        return broker, heard
+
+    yield one
+    for broker in opened:
+        await broker.aclose()
+
+
+async def compared(broker):
+    await broker.book(None)
+    return await broker.next_oid()
+
+
+def said(heard, kind):
+    return [r for r in heard if isinstance(r, RecordStatus) and r.kind is kind]
+
+
+async def test_an_order_is_reported_until_its_commission(fake, open_broker):
+    broker, heard = await open_broker()
+    oid = await compared(broker)
+    broker.place(order(10, oid))
+    await broker.settle()
+    await until(lambda: sum(r.revision % 2 for r in heard if isinstance(r, RecordFill)) == 2, 30)
+
+    fills = [r for r in heard if isinstance(r, RecordFill)]
+    assert {fill.order_id for fill in fills} == {f"RID.{oid}"}
+    assert sum(fill.quantity for fill in fills if fill.revision % 2) == 10
+    assert said(heard, ReportKind.ACCEPTED)[0].broker_id == str(
+        fake.order(ref=f"TM1.RID.{oid}").perm_id
+    )
+    assert (await broker.book(None)).positions == {"SPY": D(10)}
+    assert await broker.next_oid() > oid
+
+
+async def test_asked_back_twice_is_asked_once(fake, open_broker):
+    broker, heard = await open_broker()
+    oid = await compared(broker)
+    waits = order(5, oid, limit=D("1.00"))
+    broker.place(waits)
+    await broker.settle()
+    broker.cancel(waits)
+    broker.cancel(waits)
+    await until(lambda: said(heard, ReportKind.CANCELLED), 30)
+    await broker.book(None)
+    assert len(fake.messages("cancelOrder", "in")) == 1
+
+
+@pytest.mark.parametrize(
+    ("symbol", "why"),
+    [("NESN", "nothing here converts"), ("X", "no contract"), ("GE", "not in the universe")],
+)
+async def test_what_cannot_be_traded_is_refused_with_its_reason(fake, open_broker, symbol, why):
+    broker, heard = await open_broker()
+    broker_oid = await compared(broker)
+    broker.place(order(1, broker_oid, symbol))
+    (refused,) = said(heard, ReportKind.REJECTED)
+    assert why in refused.reason
+    assert not fake.received
+
+
+async def test_read_only_sends_nothing(fake, open_broker):
+    broker, heard = await open_broker(read_only=True)
+    broker.place(order(1, await compared(broker)))
+    assert "read_only" in said(heard, ReportKind.REJECTED)[0].reason
+    assert not fake.received
+
+
+async def test_a_rejection_says_the_gateways_reason(fake, open_broker):
+    broker, heard = await open_broker()
+    oid = await compared(broker)
+    fake.reject_next_order(201, "margin is missing")
+    broker.place(order(1, oid))
+    await until(lambda: said(heard, ReportKind.REJECTED), 30)
+    assert "margin is missing" in said(heard, ReportKind.REJECTED)[0].reason
+
+
+async def test_nothing_is_sent_before_the_books_were_compared_nor_while_servers_are_lost(
+    fake, open_broker
+):
+    broker, _ = await open_broker()
+    broker.place(order(1, 1))
+    oid, first = await compared(broker), broker.connection
+    fake.connectivity_lost()
+    await until(lambda: not broker.connected, 30)
+    broker.place(order(1, oid))
+    with pytest.raises(BrokerUnavailable, match="1100"):
+        await broker.book(None)
+    fake.connectivity_restored(data_lost=False)
+    await until(lambda: broker.connected, 30)
+    broker.place(order(1, oid))
+    assert broker.connection > first
+    await compared(broker)
+    assert not fake.received
+
+
+async def test_cash_is_known_to_the_executions_that_it_may_lag(fake, open_broker):
+    broker, _ = await open_broker()
+    broker.place(order(10, await compared(broker)))
+    await until(lambda: fake.truth().net("SPY") == 10, 30)
+    book = await broker.book(None)
+    least, most = book.cash_between
+    spent = sum(abs(f.quantity) * f.price for f in book.executions)
+    assert most == book.cash + D("0.01")
+    assert book.cash - spent - 10 < least < book.cash - spent
+
+
+async def test_nobody_there_is_said_and_not_guessed(fake, open_broker):
+    broker, _ = await open_broker()
+    await fake.stop()
+    await until(lambda: not broker.connected, 30)
+    for ask in (broker.book(None), broker.next_oid()):
+        with pytest.raises(BrokerUnavailable, match="no gateway at"):
+            await ask
+    await asyncio.sleep(0)
+
+
+def test_a_tick_is_that_of_the_prices_band():
+    bands = ((D(0), D("0.0001")), (D(1), D("0.01")))
+    assert [tick_at(bands, D(p)) for p in ("0.5", "1", "20")] == [D("0.0001"), D("0.01"), D("0.01")]

@@ -1,0 +1,113 @@
+"""The daemon's own process on a gateway over TCP, as it is run: the broker is the only thing fake.
+
+Each ends ready, or says what is wrong; the seconds it may take are those of `within`.
+"""
+
+import time
+
+import pytest
+
+from control.protocol import Health
+from state.command import Rebalance
+from tests.ib.desk import Desk, gateway
+from tests.ib.gateway.domain import FillPlan
+
+
+@pytest.fixture
+def made():
+    with gateway() as one:
+        yield one
+
+
+@pytest.fixture
+def desk(tmp_path, made):
+    with Desk(tmp_path / "desk", made.port) as one:
+        yield one
+
+
+def connections(desk):
+    return desk.said().count('"ib_connected"')
+
+
+def rebalanced(desk, made, key="k"):
+    """Rebalance, and return once the gateway did what was asked."""
+    reply = desk.ask(Rebalance(), key=key)
+    assert reply.ok, reply
+    desk.until(lambda: desk.agrees_with(made))
+    assert made.truth().duplicates() == {}
+    return reply
+
+
+def test_a_rebalance_fills_and_the_books_are_the_gateways(desk, made):
+    reply = rebalanced(desk.trading(), made)
+
+    assert len(desk.orders()) == len(reply.data["lines"]) == 2
+    assert {order["status"] for order in desk.orders()} == {"filled"}
+    assert sum(float(order["fees"]) for order in desk.orders()) > 0
+
+
+def test_killed_between_send_and_acknowledgement_it_has_one_order_of_each(tmp_path):
+    with (
+        gateway(fill_plan=FillPlan(ack_delay=3.0)) as made,
+        Desk(tmp_path / "desk", made.port) as desk,
+    ):
+        desk.trading()
+        first = desk.ask(Rebalance(), key="k")
+        desk.until(lambda: len(made.truth().received) == 2)
+        unacknowledged = [order["status"] for order in desk.orders()]
+        desk.kill()
+
+        desk.start().ready()
+        again = desk.ask(Rebalance(), key="k")
+        desk.until(lambda: desk.agrees_with(made))
+
+        assert unacknowledged == ["sending", "sending"]
+        assert (again.command_id, again.replayed) == (first.command_id, True)
+        assert len(made.truth().orders) == 2
+        assert made.truth().duplicates() == {}
+
+
+def test_the_nightly_restart_that_rolls_ids_back_costs_nothing(desk, made):
+    rebalanced(desk.trading(), made)
+    made.set_price("KO", 41.0)
+    used = max(order["broker_id"] for order in desk.orders())
+    count = connections(desk)
+
+    made.restart(1.0)
+
+    desk.until(lambda: connections(desk) > count and desk.ask(Health()).ok)
+    assert max(order["broker_id"] for order in desk.orders()) == used
+    desk.until(lambda: desk.agrees_with(made))
+
+
+@pytest.mark.parametrize("data_lost", [True, False], ids=["1101", "1102"])
+def test_after_the_gateway_lost_its_servers_the_books_are_compared_again(desk, made, data_lost):
+    rebalanced(desk.trading(), made)
+
+    made.connectivity_lost()
+    desk.until(lambda: not desk.ask(Health()).ok)
+    made.connectivity_restored(data_lost=data_lost)
+
+    desk.until(lambda: desk.ask(Health()).ok)
+    assert "ib_compares_again" in desk.said()
+    assert connections(desk) == 1
+
+
+def test_a_client_id_in_use_is_waited_for(desk, made):
+    made.hold_client_id(17, 600.0)
+    desk.start().until(lambda: "client id 17 is in use" in desk.said())
+    assert not desk.ask(Health()).ok
+
+    made.hold_client_id(17, 0.0)
+    desk.until(desk.ready_to_trade)
+
+
+def test_a_gateway_that_accepts_and_never_answers_is_no_end(tmp_path, made):
+    made.hang_handshake()
+    with Desk(tmp_path / "desk", made.port, patience=1.0) as desk:
+        began = time.monotonic()
+        desk.start().until(lambda: "no gateway at" in desk.said())
+        health = desk.ask(Health())
+        assert not health.ok
+        assert time.monotonic() - began < 60
+        assert not desk.data()["broker"]["connected"]
