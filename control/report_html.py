@@ -8,6 +8,7 @@ from control.plots.report_plots import PLOTS
 from control.report_style import STYLE
 from state import report_tables as tables
 from state.report import Report
+from state.report_evolution import bred, runs, tests
 from state.report_markdown import MONTHS
 from state.report_tables import NOTHING, Listing, money, number, percent
 
@@ -48,6 +49,7 @@ def html(told: Report) -> str:
             "Against the baselines",
             table("Plain strategies on the same closes, at the same costs", tables.baselines(told)),
         ),
+        section("Evolution", *evolution(told)),
         section("Halts", table("Halts", tables.halts(told))),
         section("Cash movements", table("Cash that came and went", tables.flows(told))),
         footer(told),
@@ -97,6 +99,18 @@ def beliefs(told: Report) -> tuple[str, ...]:
     if told.beliefs is None:
         return ()
     return plot(told, "beliefs"), table("Over the period", tables.beliefs(told))
+
+
+def evolution(told: Report) -> tuple[str, ...]:
+    """Return what was bred, and what the gate said of it; nothing where there was no run."""
+    if not bred(told):
+        return ()
+    return (
+        plot(told, "front"),
+        plot(told, "samples"),
+        table("Runs, their candidates' Sharpe ratios, and the gate", runs(told)),
+        table("The newest verdict", tests(told)),
+    )
 
 
 def plot(told: Report, name: str) -> str:

@@ -40,6 +40,7 @@ def verdicts(known: Evolution) -> Mapping[str, object]:
                 "front": run.front,
                 "candidate_id": run.candidate_id,
                 "verdict": run.verdict,
+                "shadow": run.shadow,
             }
             for run in known.runs.values()
         ],

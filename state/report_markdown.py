@@ -5,6 +5,7 @@ from typing import Final
 
 from state import report_tables as tables
 from state.report import Report
+from state.report_evolution import runs, tests
 from state.report_tables import NOTHING, Listing, percent
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -29,6 +30,8 @@ def markdown(told: Report) -> str:
         *section("Deepest falls", table(tables.falls(told))),
         *section("Symbols", table(tables.symbols(told))),
         *section("Beliefs", table(tables.beliefs(told))),
+        *section("Evolution", table(runs(told))),
+        *section("The newest verdict", table(tests(told))),
         *section("Halts", table(tables.halts(told))),
         *section("Cash movements", table(tables.flows(told))),
     ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from control.plots.drawing import INK, SERIES, Draw
 from state.belief import VOLATILITIES
 from state.report import Report
+from state.report_evolution import bred
 from state.series import thinned
 
 if TYPE_CHECKING:
@@ -143,6 +144,43 @@ def beliefs(told: Report) -> Draw:
     return draw
 
 
+def front(told: Report) -> Draw:
+    """Draw the newest front: return for risk against drawdown, the candidate apart."""
+    run = next((each for each in reversed(bred(told)) if each.front), None)
+
+    def draw(axes: "Axes") -> None:
+        axes.set_xlabel("deepest drawdown, %")
+        axes.set_ylabel("Sharpe ratio, bred bars")
+        for one in run.front if run else ():
+            chosen = run is not None and one.genome_id == run.candidate_id
+            axes.plot(
+                [-100 * one.objectives.get("drawdown", 0.0)],
+                [one.objectives.get("return for risk", 0.0)],
+                marker="D" if chosen else "o",
+                color=SERIES[1] if chosen else SERIES[0],
+                linestyle="none",
+            )
+
+    return draw
+
+
+def samples(told: Report) -> Draw:
+    """Draw each candidate's Sharpe ratio in and out of sample, and of who it was set beside."""
+    judged = [each.verdict.out_of_sample for each in bred(told) if each.verdict is not None]
+
+    def draw(axes: "Axes") -> None:
+        at = range(len(judged))
+        for n, name in enumerate(("sharpe_in_sample", "sharpe", "sharpe_holdout")):
+            heights = [each.get(name, 0.0) for each in judged]
+            label = ("in sample", "out of sample", "holdout")[n]
+            axes.bar([x + 0.25 * n for x in at], heights, 0.25, color=SERIES[n], label=label)
+        axes.set_xticks([])
+        axes.set_ylabel("Sharpe ratio a year")
+        axes.legend(loc="upper left")
+
+    return draw
+
+
 PLOTS: Final[Mapping[str, tuple[str, Callable[[Report], Draw]]]] = {
     "equity": ("Equity, and the benchmark from the same start", equity),
     "drawdown": ("Drawdown", drawdown),
@@ -151,6 +189,8 @@ PLOTS: Final[Mapping[str, tuple[str, Callable[[Report], Draw]]]] = {
     "beliefs": ("Volatility believed in, mean of all symbols, and the exposure preferred", beliefs),
     "symbols": ("Profit after fees, by symbol", symbols),
     "shortfall": ("Cost of each order against its decision", shortfalls),
+    "front": ("The newest front of evolution; a diamond, the candidate", front),
+    "samples": ("Candidates in and out of sample, the oldest run first", samples),
 }
 
 

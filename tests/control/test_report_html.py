@@ -10,12 +10,14 @@ from msgspec.structs import replace
 from control.plots.report_plots import PLOTS
 from control.report_html import html, used
 from state.event import Halted
+from state.evolution_answers import verdicts
 from state.outlook import Outlook
 from state.period import Period
 from state.regimes import believed
 from state.report import report
 from state.report_markdown import markdown
 from tests.state.story import AT_MONDAY, MONDAY, STORY, TUESDAY, WEDNESDAY, recorded
+from tests.state.test_promoting import STARTED, after, ended
 
 INDEX = {MONDAY: 100.0, TUESDAY: 101.0, WEDNESDAY: 103.02}
 VOID = {"meta", "br", "hr", "img", "input", "link", "use"}
@@ -24,7 +26,12 @@ VOID = {"meta", "br", "hr", "img", "input", "link", "use"}
 def told(events=STORY):
     made = report(recorded(events), Period(), INDEX, "S&P 500")
     calm = Outlook(0.5, 0.3, 0.2, 0.6, 0.4, 1.2, 1.5, 0, 0, "m")
-    return replace(made, beliefs=believed([(at, calm) for at, _ in made.drawdown]))
+    bred = after(STARTED, ended(passes=False))
+    return replace(
+        made,
+        beliefs=believed([(at, calm) for at, _ in made.drawdown]),
+        evolution=verdicts(bred.evolution),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +152,18 @@ def test_thirty_three_years_stay_under_a_megabyte():
 )
 def test_a_limit_of_nothing_is_used_up_by_anything(most, limit, share):
     assert used(most, limit) == share
+
+
+def test_it_tells_what_evolution_bred_and_why_the_gate_refused_it():
+    text = " ".join(read(html(told())).text)
+
+    assert "5eed5eed5eed5eed" in text
+    assert "refused" in text
+    assert "holdout" in text
+    assert "holdout" in markdown(told())
+
+
+def test_evolution_is_the_same_when_it_came_over_the_wire():
+    plain = msgspec.json.decode(msgspec.json.encode(told().evolution))
+
+    assert html(replace(told(), evolution=plain)) == html(told())

@@ -1,0 +1,64 @@
+"""What a report says of evolution: who was bred, what the gate said of it, and why."""
+
+import msgspec
+
+from state.evolved import Member, Shadow, Verdict
+from state.report import Report
+from state.report_tables import Listing, listing, number, percent
+
+
+class Bred(msgspec.Struct, frozen=True):
+    """A run as a report has it."""
+
+    run_id: str
+    status: str
+    evaluations: int
+    candidate_id: str = ""
+    front: tuple[Member, ...] = ()
+    verdict: Verdict | None = None
+    shadow: Shadow = Shadow()
+
+
+def bred(told: Report) -> tuple[Bred, ...]:
+    """Return the runs lately, oldest first."""
+    return msgspec.convert(told.evolution.get("runs", ()), tuple[Bred, ...])
+
+
+def runs(told: Report) -> Listing:
+    """Return each run, its candidate in and out of sample, and what became of it."""
+    return listing(
+        ("Run", "Evaluations", "Candidate", "In sample", "Out of sample", "In shadow", "Gate"),
+        (
+            (
+                run.run_id,
+                f"{run.evaluations:,}",
+                run.candidate_id or "-",
+                number(run.verdict.out_of_sample.get("sharpe_in_sample") if run.verdict else None),
+                number(run.verdict.out_of_sample.get("sharpe") if run.verdict else None),
+                f"{run.shadow.sessions} sessions, {percent(run.shadow.growth)}",
+                run.status
+                if not run.verdict
+                else "passed"
+                if run.verdict.promotable
+                else "refused",
+            )
+            for run in bred(told)
+        ),
+    )
+
+
+def tests(told: Report) -> Listing:
+    """Return the tests of the newest verdict."""
+    verdict = next((run.verdict for run in reversed(bred(told)) if run.verdict), None)
+    return listing(
+        ("Test", "Value", "Bound", "Result"),
+        (
+            (
+                test.name,
+                f"{test.value:.4g}",
+                f"{test.sense} {test.bound:.4g}",
+                "passed" if test.passed else "failed",
+            )
+            for test in (verdict.tests if verdict else ())
+        ),
+    )
