@@ -37,7 +37,11 @@ def parsed(change: str) -> tuple[str, Any]:
 def change_limits(course: Unfolding, command: ChangeLimits) -> None:
     """Set limits: tighter ones on request, wider ones in the name of who answers for them."""
     if course.now.start is None:
-        course.deny(Code.LIMIT_INVALID, "nothing was ever started, so there is no limit to set")
+        course.deny(
+            Code.LIMIT_INVALID,
+            "nothing was ever started, so there is no limit to set",
+            hint="start tmd once; then tm limits",
+        )
         return
     before = course.now.start.limits
     try:

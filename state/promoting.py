@@ -92,6 +92,7 @@ def promote(course: Unfolding, command: Promote) -> Unavailable | None:
         course.deny(
             Code.RISK_NOT_ACCEPTED,
             f"--accept-risk must name you, {course.actor}, and not {command.accept_risk!r}",
+            hint=f"repeat it with --accept-risk {course.actor} if you mean it",
             subject=run.candidate_id,
         )
         return None
@@ -126,6 +127,7 @@ def rollback(course: Unfolding, command: Rollback) -> None:
         course.deny(
             Code.RISK_NOT_ACCEPTED,
             f"--accept-risk must name you, {course.actor}, and not {command.accept_risk!r}",
+            hint=f"repeat it with --accept-risk {course.actor} if you mean it",
             subject=champion.genome_id,
         )
     else:

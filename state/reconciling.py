@@ -52,7 +52,13 @@ def move_cash(course: Unfolding, command: MoveCash) -> Unavailable | None:
     try:
         amount = money(command.amount)
     except AmountOutOfRange as e:
-        course.deny(Code.INVALID_QUANTITY, str(e), subject="cash", value=command.amount)
+        course.deny(
+            Code.INVALID_QUANTITY,
+            str(e),
+            subject="cash",
+            value=command.amount,
+            hint="give an amount of money with at most six decimals",
+        )
         return None
     if amount <= 0:
         course.deny(
@@ -83,7 +89,13 @@ def move_cash(course: Unfolding, command: MoveCash) -> Unavailable | None:
         money(max(now.ledger.cash, book.equity, now.high_water) + signed)
         course.note(moved)
     except AmountOutOfRange as e:
-        course.deny(Code.INVALID_QUANTITY, str(e), subject="cash", value=command.amount)
+        course.deny(
+            Code.INVALID_QUANTITY,
+            str(e),
+            subject="cash",
+            value=command.amount,
+            hint="give an amount of money with at most six decimals",
+        )
     return None
 
 

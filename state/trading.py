@@ -49,7 +49,12 @@ def submit(
         )
         return None
     if denial is None:  # the gate let through what has no price or no session: deny all the same
-        denial = Denial(Code.GUARD_FAILED, symbol, message="the order has no price or no session")
+        denial = Denial(
+            Code.GUARD_FAILED,
+            symbol,
+            message="the order has no price or no session",
+            hint="nothing was sent; wait for a bar: tm health",
+        )
     course.note(OrderDenied(proposed.order_id, course.rid, symbol, quantity, denial, moment.at))
     return denial
 
@@ -142,6 +147,7 @@ def cancel_orders(course: Unfolding, command: CancelOrders) -> Unavailable | Non
             f"order {order.order_id} is {order.status} and cannot be cancelled",
             subject=order.symbol,
             value=order.status,
+            hint=f"`tm explain {order.order_id}` shows how it ended",
         )
         return None
     if order.external:  # by name it may be asked back; only the broker knows whether we may

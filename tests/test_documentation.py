@@ -13,6 +13,9 @@ from control.protocol import Exit
 from control.reference import reference
 from daemon.__main__ import End
 from state.configuration import decode
+from state.denial import Code
+from state.planning import why_nothing
+from state.risk import GUARDS
 from state.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -122,3 +125,49 @@ def test_the_retention_names_tests_that_exist():
     for file, name in named_in(RELIABILITY.split("## Assumed")[1]):
         text = (ROOT / file).read_text()
         assert not name or f"def {name}(" in text, f"{file}::{name}"
+
+
+REASONS = re.findall(
+    r"^\| `([A-Z_]+)` \| (.+?) \| (.+) \|$", (ROOT / "docs/reasons.md").read_text(), re.MULTILINE
+)
+
+
+def skips():
+    """The codes that a command is skipped with, as the sources say them."""
+    for file in (ROOT / "state").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(attr="skip"), args=[ast.Constant(value=str(c)), *_]
+                ):
+                    yield c
+    yield from (why_nothing({})[0], why_nothing({"KO": "no cash"})[0])
+
+
+def test_every_reason_code_has_its_meaning_and_a_remedy_and_the_gates_are_in_its_order():
+    codes = [code for code, _, _ in REASONS]
+    assert codes[: len(Code)] == [code.value for code in Code]
+    assert codes[: len(GUARDS)] == [code.value for code, _ in GUARDS]
+    assert sorted(codes[len(Code) :]) == sorted(skips())
+
+
+@pytest.mark.parametrize(("code", "refused", "remedy"), REASONS, ids=[r[0] for r in REASONS])
+def test_the_settings_and_commands_of_a_reason_exist(code, refused, remedy):
+    settings = set(re.findall(r"`((?:risk|execution|universe|replay)\.[a-z_]+)`", refused + remedy))
+    assert settings <= set(KEYS)
+    assert set(re.findall(r"`tm ([a-z]+)", refused + remedy)) <= COMMANDS.keys()
+
+
+def test_every_denial_says_what_to_do():
+    bare = []
+    for file in (ROOT / "state").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            positions = {"deny": 3, "Denial": 6}.get(called)  # of the hint, when not by name
+            if positions and len(node.args) < positions:
+                hints = [k.value for k in node.keywords if k.arg == "hint"]
+                if not hints or ast.unparse(hints[0]) == "''":
+                    bare.append(f"{file.name}:{node.lineno}")
+    assert not bare
