@@ -177,9 +177,9 @@ def limits(told: Report) -> str:
         for name, most, limit in rows
     )
     return (
-        "<table><caption>Risk against its limits</caption><thead><tr>"
+        '<div class="wide"><table><caption>Risk against its limits</caption><thead><tr>'
         '<th scope="col">What</th><th scope="col">Most</th><th scope="col">Limit at the end</th>'
-        f'<th scope="col">Used</th></tr></thead><tbody>{body}</tbody></table>'
+        f'<th scope="col">Used</th></tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 

@@ -106,6 +106,10 @@ def test_every_table_has_a_caption_and_row_headings(page):
     assert all(scopes)
 
 
+def test_every_table_scrolls_by_itself_on_a_phone(page):
+    assert page.count("<table") == page.count('<div class="wide"><table') > 3
+
+
 def test_figures_are_those_of_the_markdown(page):
     text = " ".join(read(page).text)
     cells = re.findall(r"\| ([^|]+?) (?=\|)", markdown(told()))
