@@ -124,11 +124,13 @@ def test_a_killed_worker_costs_a_retry_and_changes_nothing(undisturbed, tmp_path
         same(run, undisturbed)
 
 
-def test_a_killed_daemon_goes_on_where_it_stood(undisturbed, tmp_path):
+@pytest.mark.parametrize("worker_too", [True, False])
+def test_a_killed_daemon_goes_on_where_it_stood(undisturbed, tmp_path, worker_too):
     with daemon(tmp_path / "d") as tmd:
         tmd.ask(RUN, key="r")
         midway(tmd)
-        kill_a_worker(tmd)
+        if worker_too:
+            kill_a_worker(tmd)
         tmd.kill()
         tmd.start().ready()
 
