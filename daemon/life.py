@@ -33,6 +33,7 @@ from daemon.recovery import tell_again
 from daemon.seams import Broker, Store
 from daemon.sender import Sender
 from daemon.telemetry.publisher import publisher_of
+from daemon.telemetry.telling import Telling, address
 from daemon.trader import Closes, Trader
 from daemon.watch import Times, Watch, mode
 from daemon.world import Machine, World
@@ -91,6 +92,8 @@ class Life:
         self._source = source_of(chosen, self._world.prices)
         self._begins = begins(chosen, self._clock)
         MqttLink(chosen.mqtt, chosen.account.id, self._clock).check()
+        for name in ("webhook", "ping"):
+            address(chosen.alerts, name)
         self._calendar, self._calendar_is_new = self._world.calendar(
             state / CALENDAR, chosen.universe.calendar
         )
@@ -166,6 +169,19 @@ class Life:
         )
         trader = self._trader(engine, broker, sender, feed, mind)
         publisher = publisher_of(self.settings, engine, watch, self._clock)
+        telling = Telling(
+            self.settings,
+            engine,
+            broker,
+            watch,
+            self._calendar,
+            self._clock,
+            partial(self._world.free, self._state),
+            self._world.pool,
+            publisher,
+        )
+        watch.deliveries = telling.facts
+        service = self._world.service
         engine.act = publisher.after(Effects(broker, sender, halt_file, stop))
         threads = self._world.pool("evolution")
         evolving = Evolving(
@@ -219,8 +235,12 @@ class Life:
                 settle = max(self._world.settle, self._permit.settle)
                 link = Link(engine, broker, sender, self._clock, settle, resume)
                 linking = tasks.create_task(link.run(), name="link")
-                telling = tasks.create_task(publisher.run(), name="out")
+                publishing = tasks.create_task(publisher.run(), name="out")
                 await link.tried.wait()
+                alerts = tasks.create_task(telling.run(), name="alerts")
+                watching = tasks.create_task(
+                    service.watched(self._clock, telling.working), name="service"
+                )
                 breeding = tasks.create_task(evolving.run(), name="evolution")
                 wake = partial(awaken, mind, engine.snapshot, store, feed, self._begins)
                 charge = Charge(engine, mind, self._model, self.settings.beliefs.exposures)
@@ -228,12 +248,15 @@ class Life:
                     self._trade(feed, trader, stop, wake, charge, evolving.nudge), name="trader"
                 )
                 log.info("ready", extra={"socket": self._socket, "seq": engine.head.seq})
+                service.say("READY=1")
                 try:
                     await stop.wait()
                 finally:
+                    service.say("STOPPING=1")
                     handlers.end()
+                await telling.aclose()
                 await ended(
-                    trading, linking, rounds, denials, telling, breeding
+                    trading, linking, rounds, denials, publishing, breeding, alerts, watching
                 )  # the rest is still answered
             try:
                 async with asyncio.timeout(DRAIN):
@@ -243,6 +266,7 @@ class Life:
             except TimeoutError:  # a full disk: what is lost here, the broker says again
                 log.critical("stopped_undrained", extra={"detail": f"not done in {DRAIN:g} s"})
             await ended(sending, writer)
+        await telling.let_go()
         log.info("stopped", extra={"seq": engine.head.seq})
 
     async def _trade(

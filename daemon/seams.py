@@ -220,6 +220,15 @@ class Feed(Protocol):
 
 
 @runtime_checkable
+class Alarming(Protocol):
+    """A broker whose gateway may want a person: a login, a second factor."""
+
+    @property
+    def alarm(self) -> str:
+        """Return what it wants in words, "" for nothing."""
+
+
+@runtime_checkable
 class Streaming(Protocol):
     """A feed that comes over a wire, which can lose things."""
 

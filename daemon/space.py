@@ -58,6 +58,8 @@ class DiskSpace:
     def free(self) -> int:
         """Return the bytes that may still be written."""
         disk = os.statvfs(self._directory)
+        if disk.f_flag & os.ST_RDONLY:
+            return 0
         return disk.f_bavail * disk.f_frsize
 
     def tight(self) -> str:

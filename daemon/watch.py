@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Final, Literal
@@ -25,7 +26,7 @@ from state.moment import Moment
 from state.order import OrderId, Status, request_id
 from state.settings import Settings
 from state.snapshot import Snapshot
-from state.status import BrokerFacts, FeedFacts, JournalFacts, StatusFacts
+from state.status import BrokerFacts, DeliveryFacts, FeedFacts, JournalFacts, StatusFacts
 
 ROUND: Final = 1.0  # seconds between rounds
 HOUR: Final = 3600  # rounds
@@ -70,6 +71,7 @@ class Watch:
         self._halt_file, self._journal = halt_file, journal
         self._settings, self._version = settings, version
         self._mind = mind
+        self.deliveries: Callable[[], tuple[DeliveryFacts, ...]] = tuple
 
     def ready(self) -> bool:
         """Return whether a command to trade would be decided now."""
@@ -83,11 +85,12 @@ class Watch:
             ready=self.ready(),
             clock=self._engine.moment().at,
             feed=self.feed_facts(),
-            broker=BrokerFacts(self._broker.kind, self._broker.connected, self._broker.account),
+            broker=self.broker_facts(),
             journal=JournalFacts(self._engine.head.seq, self.journal_bytes()),
             version=self._version,
             pid=os.getpid(),
             beliefs=self._mind.facts() if self._mind else None,
+            deliveries=self.deliveries(),
         )
 
     async def audit_facts(self) -> AuditFacts:
@@ -132,6 +135,10 @@ class Watch:
             if standing(self._engine.snapshot) == before:
                 break
         return tuple(order.order_id for order in book.orders if order.status == "open")
+
+    def broker_facts(self) -> BrokerFacts:
+        """Return what the shell knows of the broker."""
+        return BrokerFacts(self._broker.kind, self._broker.connected, self._broker.account)
 
     def feed_facts(self) -> FeedFacts:
         """Return what the shell knows of the feed."""

@@ -1,5 +1,6 @@
 """What one run takes from the machine it runs on; a simulation gives another world instead."""
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from pathlib import Path
@@ -17,7 +18,9 @@ from daemon.lock import held
 from daemon.pool import ThreadPool
 from daemon.seams import Broker, Clock, Listener, OwnedStore, Pool, Store
 from daemon.server import Handler, control_socket
+from daemon.space import DiskSpace
 from daemon.store import open_store
+from daemon.telemetry.lifesign import Service
 from daemon.watch import Watch
 from state.instrument import Instrument
 from state.record import Head
@@ -30,6 +33,7 @@ class World(Protocol):
     """Time, files, prices, who executes and who is let in."""
 
     clock: Clock
+    service: Service  # who started the daemon and wants to hear of it
     settle: float  # seconds that a byte already written to the broker may take to arrive, at most
 
     def strategy(self, name: str, parameters: Mapping[str, float]) -> Strategy:
@@ -43,6 +47,9 @@ class World(Protocol):
 
     def pool(self, name: str) -> Pool:
         """Return where work is done that takes too long for the event loop."""
+
+    def free(self, state: Path) -> int:
+        """Return the bytes that may still be written there, none on a read-only disk."""
 
     def held(self, state: Path) -> AbstractContextManager[None]:
         """Hold a state directory as its one daemon; raises StateHeld."""
@@ -84,6 +91,7 @@ class Machine:
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock: Clock = clock or SystemClock()
+        self.service = Service(os.environ, os.getpid())
 
     def strategy(self, name: str, parameters: Mapping[str, float]) -> Strategy:
         """Return an installed strategy."""
@@ -101,6 +109,10 @@ class Machine:
     def pool(self, name: str) -> Pool:
         """Return a thread of that name."""
         return ThreadPool(name)
+
+    def free(self, state: Path) -> int:
+        """Ask the disk."""
+        return DiskSpace(state).free()
 
     def held(self, state: Path) -> AbstractContextManager[None]:
         """Lock the state directory."""

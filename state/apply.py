@@ -8,7 +8,9 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from state.adjusting import adjusted, cash_moved, divided
+from state.alert import noted
 from state.event import (
+    AlertTold,
     BackedUp,
     BarsClosed,
     BarsMissed,
@@ -195,6 +197,8 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
             return now
         case BarsMissed():
             return now
+        case AlertTold(alert):
+            return replace(now, alerts=noted(now.alerts, alert))
         case ShutdownRequested() | BackedUp():
             return now
         case Restored(next_oid=next_oid):

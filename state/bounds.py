@@ -21,6 +21,7 @@ IB_ACCOUNT: Final = re.compile(r"[A-Z0-9]{0,16}")
 SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._^=-]{0,31}")
 ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/]+):(?P<port>[0-9]{1,5})")
 LOOPBACK: Final = re.compile(r"(127\.[0-9.]+|localhost|\[::1\]):[0-9]+")
+WEB: Final = re.compile(r"https?://[^\s/?#]+[^\s]*")
 INSTRUMENT_KEYS: Final = ("currency", "lot", "tick")
 
 
@@ -114,6 +115,11 @@ def listening(value: str) -> Complaint:
     return None
 
 
+def web(value: str) -> Complaint:
+    """Complain of what is no web address, without repeating it: it may be a secret."""
+    return None if not value or WEB.fullmatch(value) else "must begin with https:// or http://"
+
+
 def socket(value: str) -> Complaint:
     """Complain of a socket that depends on where the program was started."""
     if value and not value.removeprefix("unix://").startswith("/"):
@@ -152,6 +158,11 @@ OF_KEY: Final[Mapping[str, Callable[[Any], Complaint]]] = {
     "control.tcp": listening,
     "telemetry.http": listening,
     "telemetry.stall": time,
+    "alerts.webhook": web,
+    "alerts.ping": web,
+    "alerts.patience": time,
+    "alerts.escalate_after": time,
+    "alerts.ping_every": time,
     "journal.keep_replies": time_or_never,
 }
 
@@ -201,12 +212,11 @@ def together(settings: Settings) -> list[tuple[str, str, str]]:
                 'trade old bars on paper, or let the wall rule: feed.clock = "wall"',
             )
         )
-    if settings.broker.conn and settings.broker.conn_file:
-        wrong.append(
-            (
-                "broker.conn_file",
-                "broker.conn is given too",
-                "keep one of TM_BROKER__CONN and TM_BROKER__CONN_FILE",
-            )
-        )
+    for key in ("broker.conn", "alerts.webhook", "alerts.ping"):
+        section, name = key.split(".")
+        of = getattr(settings, section)
+        if getattr(of, name) and getattr(of, f"{name}_file"):
+            variable = f"TM_{section}__{name}".upper()
+            hint = f"keep one of {variable} and {variable}_FILE"
+            wrong.append((f"{key}_file", f"{key} is given too", hint))
     return wrong

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from state.alert import Alert
 from state.belief import Belief
 from state.event import (
     Booked,
@@ -371,6 +372,12 @@ class RecordEvolution(msgspec.Struct, frozen=True):
     promote: str = ""
 
 
+class RecordAlert(msgspec.Struct, frozen=True):
+    """People are being told of something."""
+
+    alert: Alert
+
+
 Report = (
     CloseBars
     | Claim
@@ -384,6 +391,7 @@ Report = (
     | RecordDenial
     | HaltForDisk
     | RecordEvolution
+    | RecordAlert
 )
 
 Command = ClientCommand | Report

@@ -21,6 +21,7 @@ from state.command import (
     MoveCash,
     Promote,
     Rebalance,
+    RecordAlert,
     RecordBackup,
     RecordDenial,
     RecordEvolution,
@@ -37,6 +38,7 @@ from state.command import (
     Withhold,
 )
 from state.event import (
+    AlertTold,
     BackedUp,
     CommandFinished,
     CommandReceived,
@@ -161,6 +163,8 @@ def unfold(course: Unfolding, command: Command) -> Unavailable | None:
             course.note(Started(start, course.moment.at))
         case RecordBackup(file, seq, hash_, size):
             course.note(BackedUp(file, seq, hash_, size, course.moment.at))
+        case RecordAlert(alert):
+            course.note(AlertTold(alert, course.moment.at))
         case RecordEvolution():
             return record_evolution(course, command)
         case CancelEvolution():

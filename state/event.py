@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from state.alert import Alert
 from state.belief import Belief
 from state.denial import Denial
 from state.evolved import Champion, Course, Ended, GenomeId, Member, RunId, Shadow, Verdict
@@ -574,6 +575,13 @@ class Restored(msgspec.Struct, frozen=True, tag="restored"):
     at: datetime
 
 
+class AlertTold(msgspec.Struct, frozen=True, tag="alert_told"):
+    """People were told of a matter, or that it is over; the alert's own times are of the wall."""
+
+    alert: Alert
+    at: datetime
+
+
 Event = (
     Started
     | CommandReceived
@@ -627,4 +635,5 @@ Event = (
     | GenomeRolledBack
     | BackedUp
     | Restored
+    | AlertTold
 )

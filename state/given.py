@@ -26,7 +26,8 @@ from state import bounds
 from state.settings import Settings
 from state.toml_lines import Path
 
-SECRET: Final = frozenset({"broker.conn"})  # from the environment or a *_file only; never shown
+# from the environment or a *_file only; never shown
+SECRET: Final = frozenset({"broker.conn", "alerts.webhook", "alerts.ping"})
 SECTIONS: Final[Mapping[str, Any]] = {field.name: field.type for field in fields(Settings)}
 KEYS: Final[Mapping[str, Any]] = {
     f"{section}.{field.name}": field.type

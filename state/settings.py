@@ -215,6 +215,25 @@ class Telemetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stall: str = "60s"  # how long the event loop may stand still before the process ends
 
 
+class Alerts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is told when something is wrong, and how soon; `disk_free` is in MiB."""
+
+    webhook: str = ""
+    webhook_file: str = ""
+    command: tuple[str, ...] = ()
+    patience: str = "60s"
+    escalate_after: str = "30m"
+    disk_free: Annotated[int, Meta(ge=16, le=1_000_000_000)] = 256
+    ping: str = ""
+    ping_file: str = ""
+    ping_every: str = "60s"
+
+    def __repr__(self) -> str:
+        """Return everything but the addresses, which let whoever has them in."""
+        shown = {name: "***" for name in ("webhook", "ping") if getattr(self, name)}
+        return f"Alerts({shown}, command={self.command!r})"
+
+
 class Keeping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What of the journal is kept whole, and how long. Keys and events are kept for ever."""
 
@@ -240,6 +259,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evolution: Evolution = Evolution()
     control: Control = Control()
     telemetry: Telemetry = Telemetry()
+    alerts: Alerts = Alerts()
     journal: Keeping = Keeping()
 
     def instrument(self, symbol: Symbol) -> Instrument:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from state.alert import Alert, Subject
 from state.belief import Belief
 from state.event import Booked, Difference, Expected, Start
 from state.evolved import Evolution
@@ -110,6 +111,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     pending: Decimal = ZERO
     evolution: Evolution = Evolution()
     flattening: Mapping[Rid, str] = {}  # scopes to close when the books agree, by command
+    alerts: Mapping[Subject, Alert] = {}  # those that stand
 
     def price(self, symbol: Symbol) -> Decimal | None:
         """Return the last price known, None when there never was one."""

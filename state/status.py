@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from state.alert import Alert
 from state.answers import perhaps, plain
 from state.event import Difference
 from state.evolution_answers import breeding
@@ -69,6 +70,16 @@ class JournalFacts(msgspec.Struct, frozen=True):
     bytes: int
 
 
+class DeliveryFacts(msgspec.Struct, frozen=True):
+    """One way by which alerts go out: how tries ended since the start."""
+
+    way: str
+    delivered: int = 0
+    failed: int = 0
+    given_up: int = 0
+    dropped: int = 0
+
+
 class StatusFacts(msgspec.Struct, frozen=True):
     """What a snapshot can't know: `clock` is the market clock."""
 
@@ -81,6 +92,7 @@ class StatusFacts(msgspec.Struct, frozen=True):
     version: str
     pid: int
     beliefs: "BeliefFacts | None" = None
+    deliveries: tuple[DeliveryFacts, ...] = ()
 
 
 class BeliefFacts(msgspec.Struct, frozen=True):
@@ -166,6 +178,8 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     version: str
     pid: int
     beliefs: BeliefFacts | None = None
+    alerts: tuple[Alert, ...] = ()
+    deliveries: tuple[DeliveryFacts, ...] = ()
 
 
 def halting(halt: Halting) -> HaltAnswer:
@@ -221,6 +235,10 @@ def status(now: Snapshot, facts: StatusFacts) -> StatusAnswer:
         version=facts.version,
         pid=facts.pid,
         beliefs=facts.beliefs,
+        alerts=tuple(
+            sorted(now.alerts.values(), key=lambda a: (a.level, a.since, a.kind, a.subject))
+        ),
+        deliveries=facts.deliveries,
     )
 
 

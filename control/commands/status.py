@@ -1,6 +1,6 @@
 """`tm status`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -33,6 +33,7 @@ def page(reply: Reply, ink: Ink) -> str:
         [
             ("mode", f"{data['mode']}, {ready}"),
             ("halted", halts(data, ink)),
+            ("alerts", alerts(data.get("alerts", ()), ink)),
             ("clock", ink.when(data["clock"])),
             ("feed", feed_line(feed, ink)),
             ("broker", f"{broker['kind']} {broker['account']}, {link(broker)}"),
@@ -60,6 +61,17 @@ def halts(data: Mapping[str, Any], ink: Ink) -> str:
         ink.styled(f"{halt['scope']}: {halt['reason']}", "red")
         + f" (by {halt['actor']}, {ink.when(halt['at'])})"
         for halt in known
+    )
+
+
+def alerts(standing: Sequence[Mapping[str, Any]], ink: Ink) -> str:
+    """Return the alerts that stand, the gravest first."""
+    return "; ".join(
+        ink.styled(
+            f"{one['kind']} {one['subject']}", "red" if one["level"] == "critical" else "yellow"
+        )
+        + f" since {ink.when(one['since'])}"
+        for one in standing
     )
 
 

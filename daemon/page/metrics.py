@@ -1,5 +1,6 @@
 """Metrics in Prometheus' text format: few series, whatever is traded and whoever asks."""
 
+from collections import Counter as Counted
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -13,6 +14,7 @@ from daemon.principal import Peer
 from daemon.seams import Clock
 from daemon.server import Handler
 from daemon.watch import Verdict
+from state.alert import AlertKind
 from state.authority import op_of
 from state.status import StatusAnswer
 
@@ -116,6 +118,20 @@ class StatusCollector(Collector):
             if each.used is not None:
                 limits.add_metric([each.name.value], each.used)
         yield limits
+        standing = GaugeMetricFamily(
+            "tm_alerts_standing", "Alerts that stand, by kind.", labels=["kind"]
+        )
+        kinds = Counted(alert.kind for alert in now.alerts)
+        for kind in AlertKind:
+            standing.add_metric([kind.value], kinds[kind])
+        yield standing
+        deliveries = CounterMetricFamily(
+            "tm_alert_deliveries", "How tries to tell people ended.", labels=["way", "outcome"]
+        )
+        for way in now.deliveries:
+            for outcome in ("delivered", "failed", "given_up", "dropped"):
+                deliveries.add_metric([way.way, outcome], getattr(way, outcome))
+        yield deliveries
         refused = CounterMetricFamily(
             "tm_bars_refused", "Bars that were not believed.", labels=["reason"]
         )

@@ -13,11 +13,13 @@ from daemon.message import Act
 from daemon.mqtt_link import MqttLink, while_connected
 from daemon.replies import builtin
 from daemon.seams import Clock
+from daemon.telemetry.delivery import body
 from daemon.telemetry.outbox import Item, Kind, Outbox
 from daemon.watch import Watch
+from state.alert import Alert
 from state.canonical import kind_of
 from state.duration import seconds
-from state.event import BarsMissed, Event, Halted, OrderLost, Reconciled, Resumed
+from state.event import Event
 from state.record import Head
 from state.settings import Settings
 from state.snapshot import Snapshot
@@ -29,31 +31,6 @@ FAREWELL: Final = 2.0  # seconds that saying goodbye may take
 QOS: Final = 1
 
 
-class Alert(msgspec.Struct, frozen=True):
-    """Something a person should know."""
-
-    code: str
-    message: str
-
-
-def alert_of(event: Event) -> Alert | None:
-    """Return what of an event is worth an alert."""
-    match event:
-        case Halted(scope, reason, code, actor):
-            return Alert(code or "HALTED", f"{scope} halted by {actor}: {reason}")
-        case Resumed(scope, reason, actor):
-            return Alert("RESUMED", f"{scope} resumed by {actor}: {reason}")
-        case BarsMissed(session, symbols):
-            some = ", ".join(symbols[:5]) + (", …" if len(symbols) > 5 else "")
-            return Alert("BARS_MISSED", f"{len(symbols)} bars of {session} never came: {some}")
-        case OrderLost(order_id, reason):
-            return Alert("ORDER_UNKNOWN", f"nobody can say where order {order_id} is: {reason}")
-        case Reconciled(differences) if differences:
-            some = ", ".join(found.subject for found in differences[:5])
-            return Alert("BOOKS_DIFFER", f"{len(differences)} differences to the broker: {some}")
-    return None
-
-
 class Publisher:
     """Tells the MQTT broker how the account is. Trading never waits for it."""
 
@@ -62,17 +39,15 @@ class Publisher:
         link: MqttLink,
         clock: Clock,
         status: Callable[[], Mapping[str, Any]],
-        ills: Callable[[], Sequence[str]],
         head: Callable[[], Head],
         *,
         topic: str,
         every: float,
     ) -> None:
         self._link, self._clock, self._topic, self._every = link, clock, topic, every
-        self._status, self._ills, self._head = status, ills, head
+        self._status, self._head = status, head
         self.outbox = Outbox()
         self._news = asyncio.Event()
-        self._said: Sequence[str] = ()
 
     def after(self, act: Act) -> Act:
         """Return `act`, and then the telling of what was committed."""
@@ -84,12 +59,10 @@ class Publisher:
         return both
 
     def committed(self, events: Sequence[Event], now: Snapshot) -> None:
-        """Tell events as soon as they are durable; alerts among them twice."""
+        """Tell events as soon as they are durable."""
         first = now.seq - len(events) + 1
         for seq, event in enumerate(events, first):
             self._put("event", f"event/{kind_of(event)}", partial(encoded, event, seq))
-            if (alert := alert_of(event)) is not None:
-                self._alert(alert, seq)
 
     async def run(self) -> None:
         """Publish until cancelled."""
@@ -100,7 +73,6 @@ class Publisher:
 
     async def _tell_status(self) -> None:
         while True:
-            self._look()
             self._put("status", "status", partial(msgspec.json.encode, self._state()), retain=True)
             await self._clock.sleep(self._every)
 
@@ -111,22 +83,13 @@ class Publisher:
             self._put("chain", "chain", partial(msgspec.json.encode, body), retain=True)
             await self._clock.sleep(HOUR)
 
-    def _look(self) -> None:
-        """Alert when what ails the daemon is not what ailed it before."""
-        ills = tuple(self._ills())
-        if ills != self._said:
-            self._said = ills
-            message = "; ".join(ills) or "it is well again"
-            self._alert(Alert("UNHEALTHY" if ills else "HEALTHY", message))
-
     def _state(self) -> Mapping[str, Any]:
         waiting = {"dropped": dict(self.outbox.dropped), "waiting": len(self.outbox)}
         return {**self._status(), "telemetry": waiting}
 
-    def _alert(self, alert: Alert, seq: int | None = None) -> None:
-        wall = self._clock.wall()
-        body = {"code": alert.code, "message": alert.message, "wall": wall, "seq": seq}
-        self._put("alert", "alert", partial(msgspec.json.encode, body))
+    def alert(self, alert: Alert) -> None:
+        """Tell an alert."""
+        self._put("alert", "alert", partial(msgspec.json.encode, body(alert)))
 
     def _put(
         self, kind: Kind, name: str, payload: Callable[[], bytes], *, retain: bool = False
@@ -163,6 +126,9 @@ class Silence:
         """Return `act`."""
         return act
 
+    def alert(self, alert: Alert) -> None:
+        """Say nothing."""
+
     async def run(self) -> None:
         """Say nothing."""
 
@@ -179,15 +145,10 @@ def publisher_of(
         told: Mapping[str, Any] = builtin(status(engine.snapshot, watch.status_facts()))
         return told
 
-    def ills() -> Sequence[str]:
-        verdict = watch.health()
-        return verdict.reasons if verdict.verdict == "unhealthy" else ()
-
     return Publisher(
         MqttLink(settings.mqtt, settings.account.id, clock),
         clock,
         state,
-        ills,
         lambda: engine.head,
         topic=f"{settings.mqtt.prefix}/{settings.account.id}",
         every=seconds(settings.mqtt.status_every),

@@ -86,9 +86,9 @@ def test_an_account_is_told_to_whoever_listens(broker, tmp_path):
         assert [event["session"] for event in events] == ["2021-01-04", "2021-01-06"]
         halted = json.loads(listener.until("event/halted", online))
         assert (halted["reason"], halted["type"]) == ("drill", "halted")
-        alerts = [json.loads(body)["code"] for body in listener.of("alert")]
-        assert alerts.count("BARS_MISSED") == 1
-        listener.until("alert", lambda p: json.loads(p)["code"] == "TRADING_HALTED")
+        alert = json.loads(listener.until("alert", lambda p: json.loads(p)["kind"] == "HALTED"))
+        assert (alert["turn"], alert["subject"]) == ("raised", "account")
+        assert alert["runbook"] == "docs/runbook/halted.md"
         head = json.loads(listener.until("chain", online))
         stored = tmd.rows("SELECT hash FROM event WHERE seq = ?", head["seq"])
         assert bytes(stored[0][0]).hex() == head["hash"]

@@ -25,6 +25,7 @@ from daemon.message import EngineEnded
 from daemon.pool import InlinePool
 from daemon.seams import BrokerUnavailable
 from daemon.server import Service
+from daemon.telemetry import lifesign
 from state.command import Resume
 from state.journal import CommitInDoubt, JournalFull
 from state.order import OPEN, Status
@@ -69,6 +70,7 @@ class Host:
     def __init__(self, world, process):
         self.world, self.process = world, process
         self.clock = world.clock
+        self.service = lifesign.Service({}, 0)
         self.settle = 0.0 if world.embedded else broker.SETTLE
 
     def strategy(self, name, parameters):
@@ -79,6 +81,9 @@ class Host:
 
     def calendar(self, file, name):
         return self.world.calendar, False
+
+    def free(self, state):
+        return 1 << 40
 
     def held(self, state):
         return nullcontext()

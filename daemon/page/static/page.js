@@ -80,6 +80,9 @@ function show() {
   const halt = byId("halt");
   halt.hidden = !status.halts.length;
   halt.textContent = status.halts.map((h) => `HALTED (${h.scope}) since ${when(h.at)} by ${h.actor}: ${h.reason}`).join(" · ");
+  const alerts = byId("alerts");
+  alerts.hidden = !status.alerts.length;
+  alerts.textContent = status.alerts.map((a) => `${a.level} ${a.kind} (${a.subject}) since ${when(a.since)}: ${a.message}`).join(" · ");
   cards([
     [`Equity, ${status.base_currency || ""}`, money(status.equity)],
     ["Cash", money(status.cash)],

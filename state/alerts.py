@@ -1,0 +1,144 @@
+"""What a person should be told of: what ails the account, raised once, escalated, cleared."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from state.alert import Alert, AlertKind, Ill, Level, Subject, Turn, subject_of
+from state.headroom import headroom
+from state.order import Status
+from state.snapshot import Snapshot
+
+# A link that drops for a moment comes back by itself: nobody is woken for that.
+# A measure that touches its limit between two bars is no breach to act on either.
+PATIENT: Final = frozenset(
+    {
+        AlertKind.FEED_STALE,
+        AlertKind.BROKER_DOWN,
+        AlertKind.GATEWAY_LOGIN,
+        AlertKind.LIMIT_BREACHED,
+    }
+)
+CRITICAL: Final = frozenset({AlertKind.ORDER_UNKNOWN, AlertKind.BOOKS_DIFFER})
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How long a link may be down before it is told, and anything stand before it is escalated."""
+
+    patience: timedelta
+    escalate: timedelta
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What is wrong since `since`; `told` is the level that people were told, None for not yet."""
+
+    ill: Ill
+    since: datetime
+    told: Level | None = None
+
+
+def remembered(alerts: Mapping[Subject, Alert]) -> Mapping[Subject, Standing]:
+    """Return what stands, of the alerts that the journal holds as standing."""
+    return {
+        subject: Standing(Ill(told.kind, told.subject, told.message), told.since, told.level)
+        for subject, told in alerts.items()
+    }
+
+
+class World(msgspec.Struct, frozen=True):
+    """What a snapshot can't know: each says in words what is wrong, "" when nothing is."""
+
+    feed: str = ""
+    broker: str = ""
+    gateway: str = ""
+    disk: str = ""
+    disk_full: bool = False
+
+
+def ills(now: Snapshot, world: World, at: datetime) -> tuple[Ill, ...]:
+    """Return everything that is wrong; `at` is the market's time, which limits are measured at."""
+    found = [
+        Ill(AlertKind.FEED_STALE, "feed", world.feed),
+        Ill(AlertKind.BROKER_DOWN, "broker", world.broker),
+        Ill(AlertKind.GATEWAY_LOGIN, "gateway", world.gateway),
+        Ill(AlertKind.DISK_LOW, "journal", world.disk, critical=world.disk_full),
+    ]
+    found += [
+        Ill(AlertKind.HALTED, halt.scope, f"{halt.scope} halted by {halt.actor}: {halt.reason}")
+        for halt in now.halts.values()
+    ]
+    found += [
+        Ill(
+            AlertKind.LIMIT_BREACHED,
+            room.meter,
+            f"{room.meter} is {room.value:.4g} of {room.limit:.4g}",
+        )
+        for room in headroom(now, at)
+        if room.value is not None and room.value > room.limit
+    ]
+    if now.differences:
+        some = ", ".join(difference.subject for difference in now.differences[:5])
+        message = f"{len(now.differences)} differences to the broker: {some}"
+        found.append(Ill(AlertKind.BOOKS_DIFFER, "account", message))
+    found += [
+        Ill(AlertKind.ORDER_UNKNOWN, order.order_id, f"nobody can say where {order.order_id} is")
+        for order in now.orders.values()
+        if order.status is Status.UNKNOWN
+    ]
+    found += failed_evolution(now)
+    return tuple(ill for ill in found if ill.message)
+
+
+def failed_evolution(now: Snapshot) -> Iterable[Ill]:
+    """Yield the latest run of evolution, when it failed; a later run makes good for it."""
+    runs = list(now.evolution.runs.values())
+    if runs and runs[-1].status == "failed":
+        last = runs[-1]
+        yield Ill(AlertKind.EVOLUTION_FAILED, last.run_id, f"run {last.run_id}: {last.reason}")
+
+
+def step(
+    standing: Mapping[Subject, Standing], found: Iterable[Ill], at: datetime, pace: Pace
+) -> tuple[Mapping[Subject, Standing], tuple[Alert, ...]]:
+    """Return what stands after a look at `at` (wall time), and what people are to be told of it.
+
+    What stands is told once at each level. What is over before anybody was told goes in silence.
+    """
+    after: dict[Subject, Standing] = {}
+    alerts: list[Alert] = []
+    for ill in found:
+        subject = subject_of(ill)
+        before = standing.get(subject, Standing(ill, at))
+        level = due(ill, at - before.since, pace)
+        told = before.told
+        if level is not None and rank(level) > rank(told):
+            alerts.append(
+                told_of("raised" if told is None else "escalated", level, ill, before, at)
+            )
+            told = level
+        after[subject] = Standing(ill, before.since, told)
+    for subject, before in standing.items():
+        if subject not in after and before.told is not None:
+            alerts.append(told_of("cleared", before.told, before.ill, before, at))
+    return after, tuple(alerts)
+
+
+def due(ill: Ill, age: timedelta, pace: Pace) -> Level | None:
+    """Return the level that an ill of this age should have been told at; None: not yet."""
+    if ill.critical or ill.kind in CRITICAL:
+        return "critical"
+    if ill.kind in PATIENT and age < pace.patience:
+        return None
+    return "critical" if age >= pace.escalate else "warning"
+
+
+def rank(level: Level | None) -> int:
+    """Return how grave a level is."""
+    return 0 if level is None else 1 if level == "warning" else 2
+
+
+def told_of(turn: Turn, level: Level, ill: Ill, before: Standing, at: datetime) -> Alert:
+    """Return the alert of a turn that a matter takes."""
+    return Alert(turn, level, ill.kind, ill.subject, ill.message, before.since, at)
