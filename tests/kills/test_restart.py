@@ -107,7 +107,8 @@ async def test_a_year_with_kills_ends_as_one_without(tmp_path, undisturbed, peri
             life = asyncio.create_task(lives.ended())
             await asyncio.wait([life], timeout=chance.uniform(0.1, 0.6))
             if not life.done():
-                os.kill(lives.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it ended by itself just now
+                    os.kill(lives.pid, signal.SIGKILL)
             if (code := await life) == 0:
                 break
             assert code == -signal.SIGKILL, tmd.said()

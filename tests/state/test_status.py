@@ -114,6 +114,8 @@ def test_a_status_on_the_wire():
         "version": "0.1.0",
         "pid": 42,
         "beliefs": None,
+        "alerts": [],
+        "deliveries": [],
     }
     assert limits["max_position_weight"] == {
         "name": "max_position_weight",
