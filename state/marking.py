@@ -31,7 +31,7 @@ def close_bars(course: Unfolding, command: CloseBars) -> None:
             price = closes[symbol] if symbol in closes else now.marks[symbol].price
             values.append(amount(held.quantity, price))
     net, gross = sum(values, ZERO), sum(map(abs, values), ZERO)
-    equity = now.ledger.cash + net
+    equity = now.ledger.cash + net if now.funded else ZERO  # nobody knows what it began with
     course.note(
         BarsClosed(
             command.at,
@@ -52,7 +52,7 @@ def close_bars(course: Unfolding, command: CloseBars) -> None:
 def watch_losses(course: Unfolding) -> None:
     """Halt the account when the drawdown or the day's loss has reached its limit."""
     now = course.now
-    if now.start is None or lasting(now) is not None:
+    if now.start is None or not now.funded or lasting(now) is not None:
         return
     limits = now.start.limits
     if now.drawdown >= limits.max_drawdown and now.drawdown > 0:

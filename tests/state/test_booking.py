@@ -1,24 +1,41 @@
 """What is booked is so: cash within what the account is worth, differences as they are now."""
 
+from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
 from msgspec.structs import replace
 
+from state.apply import apply
 from state.command import (
     AcceptDifference,
     Claim,
+    CloseBars,
     MoveCash,
     RecordFill,
     RecordReconciliation,
     SubmitOrder,
 )
 from state.denial import Code
-from state.event import CommandRefused, Difference
+from state.event import CommandRefused, Difference, Started
 from state.instrument import LARGEST
 from state.order import request_id
-from tests.given import CLOSE, LIMITS, asked, funded, kinds, start, the, told
+from state.quote import Bar
+from state.snapshot import Snapshot
+from tests.given import (
+    CLOSE,
+    LIMITS,
+    MONDAY,
+    TUESDAY,
+    asked,
+    funded,
+    kinds,
+    start,
+    the,
+    told,
+)
 
+DAY = timedelta(days=1)
 ORDER = f"{request_id('key')}.0"
 
 
@@ -41,6 +58,27 @@ class TestCash:
         course = asked(funded(), MoveCash(kind, LARGEST))
         assert the(course, CommandRefused).denial.code is Code.INVALID_QUANTITY
         assert course.now.ledger == funded().ledger
+
+
+class TestOpening:
+    """An account on which somebody traded before it was ever compared with the broker's."""
+
+    def met(self):
+        """Nobody knows yet what it began with: 100 KO were bought by hand, and lost a third."""
+        now = apply(Snapshot(), Started(start(), CLOSE))
+        now = told(now, fill(100, "theirs", "EXT.9")).now
+        now = told(now, CloseBars(CLOSE, MONDAY, (Bar("KO", D(60)),))).now
+        return told(now, CloseBars(CLOSE + DAY, TUESDAY, (Bar("KO", D(40)),)))
+
+    def test_the_brokers_cash_already_knows_of_those_trades(self):
+        now = told(self.met().now, RecordReconciliation(broker_cash=D(95_000))).now
+        assert (now.ledger.cash, now.equity, now.ledger.held("KO")) == (D(95_000), D(99_000), 100)
+        assert now.reconciled
+
+    def test_no_loss_is_measured_before(self):
+        course = self.met()
+        assert kinds(course) == ["BarsClosed"]
+        assert (course.now.halts, course.now.high_water) == ({}, 0)
 
 
 class TestAccepting:
