@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.forkserver import ensure_running
+from os import pidfd_open
+from select import POLLIN, poll
+from threading import Thread
 from typing import Any, Final, TypeVar
 
 from daemon.judging import History, mapped
@@ -121,7 +124,7 @@ class Workers:
             self.count,
             mp_context=context,
             initializer=stand_back,
-            initargs=(self._settings.nice, self._settings.memory << 20),
+            initargs=(self._settings.nice, self._settings.memory << 20, os.getpid()),
         )
 
     def _close(self) -> None:
@@ -172,8 +175,18 @@ def bare_environment() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def stand_back(nice: int, memory: int) -> None:
-    """Let others go first, and take no more address space than `memory` bytes."""
+def stand_back(nice: int, memory: int, daemon: int) -> None:
+    """Let others go first, take no more address space than `memory` bytes, outlive no daemon."""
+    Thread(target=go_with, args=(daemon,), daemon=True).start()
     os.nice(nice)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def go_with(daemon: int) -> None:
+    """End this process when the daemon is gone: one that was killed tells nobody."""
+    with suppress(ProcessLookupError):
+        alive = poll()
+        alive.register(pidfd_open(daemon), POLLIN)
+        alive.poll()
+    os._exit(1)

@@ -131,7 +131,9 @@ def test_a_killed_daemon_goes_on_where_it_stood(undisturbed, tmp_path, worker_to
         midway(tmd)
         if worker_too:
             kill_a_worker(tmd)
+        left = workers_of(tmd)
         tmd.kill()
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left), "workers gone")
         tmd.start().ready()
 
         same(over(tmd), undisturbed)
