@@ -117,6 +117,12 @@ class Reconcile(Query, frozen=True, tag="reconcile"):
     """Compare the books with the broker's now. What it finds is journaled."""
 
 
+class ReconcileStatement(Query, frozen=True, tag="reconcile_statement"):
+    """Compare the books with the broker's, and close with a Flex statement what is missing."""
+
+    statement: str
+
+
 class Backup(Query, frozen=True, tag="backup"):
     """Copy the journal to a file of the daemon's host, verified. That it was done is journaled."""
 
@@ -211,6 +217,7 @@ Question = (
     | Explain
     | DryRun
     | Reconcile
+    | ReconcileStatement
     | Backup
     | Audit
     | Report

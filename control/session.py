@@ -24,6 +24,7 @@ from control.protocol import (
     Orders,
     Query,
     Reconcile,
+    ReconcileStatement,
     Reply,
     ResumeEvolution,
     StartEvolution,
@@ -35,7 +36,10 @@ from control.tls import NONE, Credentials, CredentialsInvalid, credentials
 from control.when import seconds, zoned
 
 QUICK: Final = 10.0  # seconds a question may take
-JOURNALED: Final = (Reconcile, Backup, StartEvolution, ResumeEvolution)  # what takes a key
+JOURNALED: Final = (  # what takes a key
+    *(Reconcile, ReconcileStatement, Backup),
+    *(StartEvolution, ResumeEvolution),
+)
 PATIENT: Final = 60.0  # seconds a command, or a long question
 UNDOING: Final = 3.0  # seconds for each step of undoing: docker kills ten after it has asked
 

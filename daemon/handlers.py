@@ -28,6 +28,7 @@ from control.protocol import (
     Portfolio,
     Question,
     Reconcile,
+    ReconcileStatement,
     Reply,
     ResumeEvolution,
     ShowConfig,
@@ -38,10 +39,12 @@ from control.protocol import (
     decode_reply,
 )
 from control.request import Request
+from daemon import statement
 from daemon.backups import Backups
 from daemon.engine import Engine
 from daemon.evolution_answers import genomes_told, run_told
 from daemon.evolving import Evolving
+from daemon.flex import StatementRefused
 from daemon.identity import cause_of
 from daemon.keeping import replayed
 from daemon.message import EngineEnded
@@ -67,7 +70,7 @@ from state.record import StoredCommand
 from state.status import status
 
 T = TypeVar("T")
-Journaled = Reconcile | Backup | StartEvolution | ResumeEvolution
+Journaled = Reconcile | ReconcileStatement | Backup | StartEvolution | ResumeEvolution
 
 LONGEST_WAIT: Final = 3600.0  # seconds a client may ask the daemon to wait
 
@@ -168,7 +171,9 @@ class Handlers:
                 return told or Reply("evolve", False, "pending", Exit.PENDING, error=stopping)
             case Genomes():
                 return genomes_told(ask, self._engine)
-            case Reconcile() | Backup() | StartEvolution() | ResumeEvolution():
+            case (
+                Reconcile() | ReconcileStatement() | Backup() | StartEvolution() | ResumeEvolution()
+            ):
                 raise TypeError("what it finds is journaled: it is a command")
             case _:
                 assert_never(ask)
@@ -257,8 +262,8 @@ class Handlers:
         if (late := too_late(request, self._clock.wall())) is not None:
             known = await self._stored(cause.rid)
             return replayed(known, cause) if known else late
-        if isinstance(ask, Reconcile):
-            return await self._reconcile(cause)
+        if isinstance(ask, Reconcile | ReconcileStatement):
+            return await self._reconcile(ask, cause)
         if isinstance(ask, Backup):
             return await self._backups.answer(ask, cause)
         if isinstance(ask, StartEvolution | ResumeEvolution):
@@ -271,21 +276,29 @@ class Handlers:
             self._evolving.nudge()
         return await self._until_final(reply, request.wait)
 
-    async def _reconcile(self, cause: Cause) -> Reply:
+    async def _reconcile(self, ask: Reconcile | ReconcileStatement, cause: Cause) -> Reply:
         """Compare the books with the broker's, and journal the outcome under the client's key."""
         if known := await self._stored(cause.rid):
             return replayed(known, cause)
+        actions: tuple[str, ...] = ()
         try:
-            found, cash = await look_for_differences(self._engine, self._broker)
+            if isinstance(ask, ReconcileStatement):
+                parts = self._engine, self._broker, self._store
+                compared, read = await statement.compared(ask.statement, *parts)
+                actions = tuple(f"corporate action: {named}" for named in read.actions)
+            else:
+                found, cash = await look_for_differences(self._engine, self._broker)
+                compared = RecordReconciliation(found, broker_cash=cash)
         except BrokerUnavailable as e:
             error = Fault("BROKER_UNAVAILABLE", str(e), f"see `tm status`; {SAME_KEY}")
-            return Reply(
-                "reconcile", False, "not_ready", Exit.NOT_READY, error=error, key=cause.key
-            )
-        answer = await self._engine.tell(RecordReconciliation(found, broker_cash=cash), cause)
+            return Reply(cause.op, False, "not_ready", Exit.NOT_READY, error=error, key=cause.key)
+        except StatementRefused as e:
+            error = Fault("STATEMENT_REFUSED", f"the statement was not used: {e}", e.hint)
+            return Reply(cause.op, False, "invalid", Exit.INVALID, error=error, key=cause.key)
+        answer = await self._engine.tell(compared, cause)
         if answer.reply is None:
             raise RuntimeError("the engine gave no reply to a reconciliation")
-        return answer.reply
+        return replace(answer.reply, warnings=(*answer.reply.warnings, *actions))
 
     async def _until_final(self, reply: Reply, wait: float) -> Reply:
         """Return the final reply when it comes within `wait` seconds, else what is known so far."""

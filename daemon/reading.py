@@ -20,6 +20,7 @@ RANGES: Final = {  # seconds, or counts
     "max_lateness": (0, 3650 * 86_400),
     "limit": (1, 10_000),
 }
+DOCUMENTS: Final = {"statement"}  # whole files: bounded by the frame, and looked at by their reader
 SKEW: Final = "the client and the daemon may be of different versions: compare with `tm ping`"
 
 
@@ -89,6 +90,8 @@ def check(name: str, value: object) -> None:
             low, high = RANGES[name]
             if not low <= value <= high:
                 raise invalid(f"{name} = {short(value)} is not from {low} to {high:,}", "")
+        case str() if name in DOCUMENTS:
+            pass
         case str() if len(value) > LONGEST_TEXT:
             size = f"{len(value):,} characters"
             raise invalid(f"{name} of {size} is longer than {LONGEST_TEXT:,}", "shorten it")

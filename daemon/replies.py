@@ -84,7 +84,7 @@ def first_reply(now: Snapshot, cause: Cause, events: Sequence[Event]) -> Reply:
     if lost := [e for e in events if isinstance(e, OrderDenied)]:  # what it did do stands
         why = fault(lost[0].denial)
         return replace(base, ok=False, status="partial", exit=Exit.PARTIAL, error=why)
-    if cause.op == "reconcile" and now.differences:
+    if cause.op in {"reconcile", "reconcile_statement"} and now.differences:
         subjects = ", ".join(found.subject for found in now.differences)
         error = Fault(
             "BOOKS_DIFFER",
@@ -118,13 +118,13 @@ def data(now: Snapshot, cause: Cause, events: Sequence[Event]) -> Any:
         answer["orders"] = []
     if cause.op in {"halt", "resume"}:
         answer["halts"] = [builtin(halting) for halting in now.halts.values()]
-    if cause.op in {"reconcile", "reconcile_accept"}:
+    if cause.op in {"reconcile", "reconcile_accept", "reconcile_statement"}:
         answer["differences"] = [
             builtin(Difference(d.subject, plain(d.ours), plain(d.broker))) for d in now.differences
         ]
     if cause.op == "limits_set":
         answer["limits"] = builtin(tuple(limits_in_force.shown(now)))
-    if cause.op in {"cash", "reconcile_accept", "reconcile_expect"}:
+    if cause.op in {"cash", "reconcile_accept", "reconcile_expect", "reconcile_statement"}:
         moved = [e for e in events if isinstance(e, CashMoved)]
         answer["moved"] = [builtin({"kind": e.kind, "amount": plain(e.amount)}) for e in moved]
         answer["cash"] = builtin(plain(now.ledger.cash))

@@ -48,7 +48,7 @@ RIGHTS: Final[Mapping[str, Role]] = {
     **dict.fromkeys(
         (
             *("resume", "cash", "reconcile_accept", "limits_loosen", "shutdown"),
-            "reconcile_expect",
+            *("reconcile_expect", "reconcile_statement"),
             *("strategy_promote", "strategy_rollback"),
         ),
         Role.ADMIN,

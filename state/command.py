@@ -12,6 +12,7 @@ from state.alert import Alert
 from state.belief import Belief
 from state.event import (
     Booked,
+    CashKind,
     Difference,
     EvolutionEnded,
     EvolutionStarted,
@@ -315,10 +316,21 @@ class RecordOpenOrder(msgspec.Struct, frozen=True):
         return self.order.order_id
 
 
+class StatedCash(msgspec.Struct, frozen=True):
+    """Cash that a statement says came (positive) or went, under the broker's own reference."""
+
+    ref: str
+    kind: CashKind
+    amount: Decimal
+    reason: str
+    at: datetime
+
+
 class RecordReconciliation(msgspec.Struct, frozen=True):
     """The books were compared with the broker's; no differences means they agree.
 
     `settled` are orders that owed the same executions at the comparison before, which agreed too.
+    `stated` is the cash of a statement that was never booked by one, oldest first.
     """
 
     differences: tuple[Difference, ...] = ()
@@ -326,6 +338,7 @@ class RecordReconciliation(msgspec.Struct, frozen=True):
     looked: bool = False  # only the broker's news were booked so far
     broker_cash: Decimal | None = None
     settled: tuple[OrderId, ...] = ()
+    stated: tuple[StatedCash, ...] = ()
 
 
 class RecordStart(msgspec.Struct, frozen=True):

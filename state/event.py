@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -342,6 +342,9 @@ class OrderReleased(msgspec.Struct, frozen=True, tag="order_released"):
 CashKind = Literal[
     "initial", "deposit", "withdraw", "dividend", "adjustment", "pending", "explained"
 ]
+
+
+STATED: Final = "statement "  # how the reason of cash begins that a statement explained
 
 
 class CashMoved(msgspec.Struct, frozen=True, tag="cash_moved"):

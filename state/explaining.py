@@ -2,10 +2,20 @@
 
 from collections.abc import Sequence
 from decimal import ROUND_DOWN, Decimal
+from itertools import accumulate
 from typing import Final
 
 from state.book import fraction
-from state.event import CashKind, CashMoved, Difference, ExpectationMet, Expected, SplitBooked
+from state.command import StatedCash
+from state.event import (
+    STATED,
+    CashKind,
+    CashMoved,
+    Difference,
+    ExpectationMet,
+    Expected,
+    SplitBooked,
+)
 from state.headroom import equity
 from state.instrument import EXACT, ONE, ZERO, money
 from state.snapshot import Snapshot
@@ -14,6 +24,7 @@ from state.unfolding import Unfolding
 Ratio = tuple[Decimal, Decimal]  # new units, of old ones
 
 CASH: Final = "cash"
+CENT: Final = Decimal("0.01")  # what brokers round to
 CASH_KINDS: Final[dict[str, CashKind]] = {
     "deposit": "deposit",
     "withdrawal": "withdraw",
@@ -56,12 +67,16 @@ def tolerance(now: Snapshot) -> Decimal:
     return max(most - (now.day.pending if now.day else ZERO), ZERO)
 
 
-def explain(course: Unfolding, found: Sequence[Difference]) -> tuple[Difference, ...]:
-    """Book what is announced or small, and return the differences that nobody has explained.
+def explain(
+    course: Unfolding, found: Sequence[Difference], told: Sequence[StatedCash] = ()
+) -> tuple[Difference, ...]:
+    """Book what is stated, announced or small; return the differences nobody has explained.
 
     Small cash is booked only where no position differs: else it is evidence.
     """
     left = {difference.subject: difference for difference in found}
+    if told and left.keys() <= {CASH}:
+        book_stated(course, told, left)
     for expected in course.now.expected:
         if meets(course, expected, left):
             course.note(ExpectationMet(expected.rid, course.moment.at))
@@ -71,6 +86,34 @@ def explain(course: Unfolding, found: Sequence[Difference]) -> tuple[Difference,
         course.note(CashMoved("pending", gap, why, course.moment.at))
         del left[CASH]
     return tuple(left.values())
+
+
+def book_stated(course: Unfolding, told: Sequence[StatedCash], left: dict[str, Difference]) -> None:
+    """Book the latest of a statement's cash that come to what is pending or differs, or none.
+
+    A statement reaches back to what was booked before without one, so all of it may be too much.
+    """
+    now, at = course.now, course.moment.at
+    found = left.get(CASH)
+    due = now.pending + (found.broker - found.ours if found else ZERO)
+    sums = list(accumulate(one.amount for one in reversed(told)))
+    rests = [abs(due - came) for came in sums]
+    best = min(rests)
+    if not due or best > max(tolerance(now), CENT):
+        return
+    count = len(rests) - rests[::-1].index(best)
+    if best >= abs(due):
+        return
+    if now.pending:
+        why = "a statement says what it was"
+        course.note(CashMoved("explained", -now.pending, why, at))
+    for one in told[-count:]:
+        reason = f"{STATED}{one.ref}: {one.reason}"
+        course.note(CashMoved(one.kind, one.amount, reason, at))
+    left.pop(CASH, None)
+    broker = found.broker if found else now.ledger.cash
+    if best > CENT:
+        left[CASH] = Difference(CASH, course.now.ledger.cash, broker)
 
 
 def meets(course: Unfolding, expected: Expected, left: dict[str, Difference]) -> bool:

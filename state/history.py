@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from state.canonical import event_in, instant, microseconds
-from state.event import Booked, CashMoved, OrderFilled, Reconciled, Started
+from state.event import STATED, Booked, CashMoved, OrderFilled, Reconciled, Started
 from state.journal import Database
 from state.order import OPEN, Order, OrderId, Rid, Status, request_id
 from state.record import Recorded, StoredCommand
@@ -150,6 +150,19 @@ def untold(db: Database) -> Mapping[str, Decimal]:
             case Reconciled(differences=()):
                 moves, before = dict(islice(moves.items(), before, None)), 0
     return moves
+
+
+def funding(db: Database) -> tuple[datetime | None, frozenset[str]]:
+    """Return since when there is a book, and the references of all cash that statements booked."""
+    began: datetime | None = None
+    refs = set()
+    for record in records(db, 0, ("cash_moved",)):
+        match record.event:
+            case CashMoved(kind="initial", at=at):
+                began = began or at
+            case CashMoved(reason=reason) if reason.startswith(STATED):
+                refs.add(reason.removeprefix(STATED).partition(":")[0])
+    return began, frozenset(refs)
 
 
 def listed(values: Sequence[str]) -> str:

@@ -113,7 +113,7 @@ def record_reconciliation(course: Unfolding, found: RecordReconciliation) -> Non
         initial = found.broker_cash - booked
         course.note(CashMoved("initial", initial, "the broker's cash", at))
     known = course.now.differences
-    left = explain(course, found.differences)
+    left = explain(course, found.differences, found.stated)
     if not left:
         settle(course, found.settled)
     if course.now.reconciled and not left:

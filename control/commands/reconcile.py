@@ -1,6 +1,7 @@
 """`tm reconcile`."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import typer
@@ -14,6 +15,8 @@ from control.session import PATIENT, session
 from state.command import AcceptDifference, ExpectDifference
 
 KINDS: Final = re.compile(r"dividend|deposit|withdrawal|adjustment|split:[0-9.]+(:[0-9.]+)?")
+
+LONGEST: Final = 900_000  # bytes of a statement: quoted it has to fit a frame
 
 
 def reconcile(
@@ -39,6 +42,17 @@ def reconcile(
     symbol: Annotated[
         str | None, typer.Option("--symbol", metavar="SYM", help="Whose split is expected.")
     ] = None,
+    statement: Annotated[
+        Path | None,
+        typer.Option(
+            "--statement",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="A Flex statement (XML): book what is missing, and compare.",
+        ),
+    ] = None,
 ) -> None:
     """Compare the books with the broker's now.
 
@@ -51,6 +65,11 @@ def reconcile(
     6 refused, 12 they differ.
     """
     now = session(context)
+    if statement is not None:
+        if action is not None or kind is not None or reason is not None:
+            raise typer.BadParameter("--statement stands by itself")
+        asked = protocol.ReconcileStatement(statement_text(statement))
+        now.answer(asked, page, timeout=PATIENT)
     if action is None:
         if kind is not None or reason is not None:
             raise typer.BadParameter("--as and --reason belong to `tm reconcile accept`")
@@ -69,6 +88,19 @@ def reconcile(
     if amount is not None or symbol is not None:
         raise typer.BadParameter("--amount and --symbol belong to `tm reconcile expect`")
     now.answer(AcceptDifference(kind, reason), cash.page, timeout=PATIENT)
+
+
+def statement_text(file: Path) -> str:
+    """Return what a statement's file holds; raise BadParameter where nobody could send it."""
+    if (size := file.stat().st_size) > LONGEST:
+        raise typer.BadParameter(
+            f"--statement {file}: {size:,} bytes, and at most {LONGEST:,} are sent; "
+            "let the Flex query cover fewer days"
+        )
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"--statement {file}: not UTF-8, so no statement") from None
 
 
 def page(reply: Reply, ink: Ink) -> str:

@@ -245,6 +245,14 @@ REPLIES = {  # by the name on the wire
     "reconcile": done(
         "reconcile", {"differences": [{"subject": "cash", "ours": "10", "broker": "12.5"}]}
     ),
+    "reconcile_statement": done(
+        "reconcile_statement",
+        {
+            "differences": [{"subject": "KO", "ours": "10", "broker": "15"}],
+            "moved": [],
+            "cash": "12.5",
+        },
+    ),
     "backup": done("backup", {"file": "/b/1234-ab.db", "seq": 1234, "hash": "ab", "bytes": 9000}),
     "reconcile_accept": done("reconcile_accept", {"moved": [], "cash": "12.5"}),
     "reconcile_expect": done(

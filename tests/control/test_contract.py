@@ -9,6 +9,7 @@ import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -30,6 +31,7 @@ FIELDS = [
 DAWN = datetime(2022, 12, 1, tzinfo=UTC)
 PROGRAM = "import sys; from control.cli import main; sys.exit(main())"
 PLAN = ("cok54ho4r44h",)
+STATEMENT = Path(__file__).parents[1] / "daemon/statement.xml"
 
 ASKED = [  # what is typed, what is asked for it, and a word of what a person is shown
     ("ping", protocol.Ping(), "client  0.1.0"),
@@ -120,6 +122,11 @@ ASKED = [  # what is typed, what is asked for it, and a word of what a person is
         commands.ExpectDifference("split:2", "announced", symbol="KO"),
         "split:2 of KO",
     ),
+    (
+        f"reconcile --statement {STATEMENT}",
+        protocol.ReconcileStatement(STATEMENT.read_text()),
+        "KO",
+    ),
     ("backup /b/{seq}-{head}.db", protocol.Backup("/b/{seq}-{head}.db"), "/b/1234-ab.db"),
     ("audit", protocol.Audit(), "0.9877"),
     ("report --period ytd", protocol.Report("ytd"), "sessions"),
@@ -168,7 +175,7 @@ def daemon(running):
 
 def keyed(question):
     """Whether a command takes a key."""
-    journaled = protocol.Reconcile | protocol.Backup
+    journaled = protocol.Reconcile | protocol.ReconcileStatement | protocol.Backup
     journaled |= protocol.StartEvolution | protocol.ResumeEvolution
     return not isinstance(question, protocol.Query) or isinstance(question, journaled)
 
@@ -279,6 +286,7 @@ USAGE = [
     "reconcile accept",
     "reconcile --as dividend",
     "reconcile accept --as split",
+    "reconcile --statement /nowhere/to/be.xml",
     "report --period 1y",
     "orders --since yesterday",
     "plan --ttl soon",

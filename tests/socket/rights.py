@@ -27,6 +27,7 @@ from control.protocol import (
     Portfolio,
     Query,
     Reconcile,
+    ReconcileStatement,
     Report,
     ResumeEvolution,
     ShowConfig,
@@ -61,7 +62,13 @@ ASKED = [  # the last one is the last
     *(Ping(), Status(), Health(), Portfolio(), Orders(), Fills(), DryRun(), Audit(), Report()),
     *(Events(limit=1), Verify(), ShowConfig(), ShowLimits(), Await("nobody"), Beliefs()),
     *(MakePlan(), ApprovePlan("x"), RejectPlan("x"), ExecutePlan("x"), Rebalance()),
-    *(SubmitOrder("buy", "KO", 1), CancelOrders(), Reconcile(), Backup("/tmp/x")),
+    *(
+        SubmitOrder("buy", "KO", 1),
+        CancelOrders(),
+        Reconcile(),
+        ReconcileStatement("<none/>"),
+        Backup("/tmp/x"),
+    ),
     *(ChangeLimits(("max_gross=0.9",), "why"), ChangeLimits(("max_gross=1",), "why", "ann")),
     *(
         Evolution(),

@@ -14,6 +14,7 @@ from tests.tmd import Tmd
 
 pytestmark = pytest.mark.area("kills and socket")
 TM = Path(sys.executable).with_name("tm")
+STATEMENT = Path(__file__).parents[1] / "daemon/statement.xml"
 ENVELOPE = {
     *("schema", "command", "ok", "status", "key", "command_id", "replayed", "as_of", "seq"),
     *("data", "warnings", "version", "elapsed_ms"),
@@ -84,6 +85,7 @@ WALK = [  # in the order of a day; {plan} and {order} are from the answers befor
     pytest.param("cash deposit 100", Exit.DONE, id="cash"),
     pytest.param("cash withdraw 999999999", Exit.REFUSED, id="too much cash"),
     pytest.param("reconcile", Exit.DONE, id="reconcile"),
+    pytest.param(f"reconcile --statement {STATEMENT}", Exit.INVALID, id="another's statement"),
     pytest.param("reconcile accept --as deposit --reason x", Exit.NOTHING, id="nothing to accept"),
     pytest.param("audit --fail-on warn", Exit.DONE, id="an audit"),
     pytest.param("limits show", Exit.DONE, id="limits"),
