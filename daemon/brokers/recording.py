@@ -71,8 +71,8 @@ class RecordingBroker:
 
     @property
     def connection(self) -> int:
-        """Return how often it was connected."""
-        return self._connection
+        """Return how often it, or the broker behind it, was connected."""
+        return self._connection + (self.behind.connection if self.behind else 0)
 
     @property
     def effects(self) -> Sequence[Call]:

@@ -19,7 +19,7 @@ class ThreadedGateway:
 
     async def _main(self):
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        async with FakeIBGateway(**self._how) as self._gateway:
+        async with FakeIBGateway(**self._how) as self.behind:
             self._up.set()
             await self._end.wait()
 
@@ -33,10 +33,10 @@ class ThreadedGateway:
         self._thread.join(30)
 
     def __getattr__(self, name):
-        value = getattr(self._gateway, name)
-        return partial(self._call, value) if callable(value) else value
+        value = getattr(self.behind, name)
+        return partial(self.call, value) if callable(value) else value
 
-    def _call(self, work, *args, **words):
+    def call(self, work, *args, **words):
         async def called():
             done = work(*args, **words)
             return await done if asyncio.iscoroutine(done) else done
