@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from control.protocol import Reconcile, ReconcileStatement
 from daemon.brokers.custodian import Custodian
-from state.command import AcceptDifference, SubmitOrder
-from state.event import CashMoved, Halted, OrderFilled
+from daemon.statement import missing
+from state.command import AcceptDifference, RecordFill, SubmitOrder
+from state.event import Booked, CashMoved, Difference, Halted, OrderFilled
 from tests.desk import CONFIG, desk
 
 QUIET = CONFIG.replace("[risk]", "[risk]\nmax_drawdown = 1.0\nmax_day_loss = 1.0")
@@ -142,3 +143,46 @@ async def test_another_accounts_or_an_older_statement_is_refused(tmp_path):
             assert (reply.status, reply.error.code) == ("invalid", "STATEMENT_REFUSED")
             assert why in reply.error.message
             assert reply.error.hint
+
+
+async def test_cash_that_a_statement_explained_explains_nothing_else(tmp_path):
+    async with invested(tmp_path) as one:
+        await begun(one)
+        asked = statement(one, cash(one, "7", "Deposits/Withdrawals", "5000"))
+        one.behind.pay(D(5000))
+        assert (await one.say(asked, key="once")).ok
+        one.behind.pay(D(5000))
+        reply = await one.say(asked, key="again")
+        assert not reply.ok
+        assert one.events(Halted)
+        assert one.now.ledger.cash == D(55_000)
+
+
+def test_of_what_is_known_only_what_says_more_is_reported():
+    at = datetime(2022, 1, 4, tzinfo=UTC)
+    fill = RecordFill("e1", "EXT.9", "KO", D(10), D(51), D(1), at, revision=3)
+
+    def known(revision):
+        return {"e1": Booked(at.date(), "RID.0", "KO", D(10), D(51), D(0), at, revision)}
+
+    (repaired,) = missing([fill], known(2), (), at)
+    assert (repaired.order_id, repaired.fee) == ("RID.0", D(1))
+    assert missing([fill], known(3), (), at) == []
+
+
+def test_of_the_unknown_the_latest_that_close_the_gap_are_reported():
+    at = datetime(2022, 1, 4, tzinfo=UTC)
+    fills = [
+        RecordFill(f"e{n}", f"EXT.{n}", "KO", D(q), D(51), D(1), at + timedelta(hours=n))
+        for n, q in enumerate((7, 5, -2, 4))
+    ]
+
+    def reported(gap, began=at):
+        found = (Difference("KO", D(0), D(gap)),)
+        return [fill.execution_id for fill in missing(fills, {}, found, began)]
+
+    assert reported(4) == ["e3"]
+    assert reported(7) == ["e1", "e2", "e3"]
+    assert reported(14) == ["e0", "e1", "e2", "e3"]
+    assert reported(14, at + timedelta(minutes=1)) == []  # from before the book began
+    assert reported(3) == []
