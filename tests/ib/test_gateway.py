@@ -40,6 +40,15 @@ async def test_nobody_listening_is_no_gateway(fake, connections):
         await gateway.connect()
 
 
+async def test_asked_in_the_moment_in_which_the_line_broke_it_is_unavailable(connections):
+    gateway = connections()
+    await gateway.connect()
+    gateway.ib.client.disconnect()
+    with pytest.raises(BrokerUnavailable, match="did not answer about the time"):
+        await gateway.probe()
+    assert gateway.state is State.DOWN
+
+
 async def test_an_account_the_gateway_does_not_have_is_refused(connections):
     gateway = connections(account="DU7654321")
     with pytest.raises(BrokerUnavailable, match="has no DU7654321"):

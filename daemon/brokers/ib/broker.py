@@ -71,8 +71,9 @@ class InteractiveBroker:
 
     @property
     def connected(self) -> bool:
-        """Return whether the gateway answers, and has its servers."""
-        return self._gateway is not None and self._gateway.state in UP and not self._keeping.done()
+        """Return whether the gateway answers, and has its servers; raise what ended the keeping."""
+        self._kept()
+        return self._gateway is not None and self._gateway.state in UP
 
     @property
     def connection(self) -> int:
@@ -198,14 +199,18 @@ class InteractiveBroker:
 
     def _up(self) -> Gateway:
         """Return the connection; raise BrokerUnavailable without one, or what ended the keeping."""
-        if self._keeping.done() and not self._keeping.cancelled():
-            failure = self._keeping.exception()
-            raise RuntimeError("nobody keeps the connection to the gateway") from failure
+        self._kept()
         if self._gateway is None or self._gateway.state not in UP:
             made = self._keeper.gateway
             why = made.reason if made is not None else "never connected"
             raise BrokerUnavailable(f"no gateway at {self._where}: {why or 'not asked yet'}")
         return self._gateway
+
+    def _kept(self) -> None:
+        """Raise RuntimeError when nobody connects any more: the run ends, and the next recovers."""
+        if self._keeping.done() and not self._keeping.cancelled():
+            failure = self._keeping.exception()
+            raise RuntimeError("nobody keeps the connection to the gateway") from failure
 
     @property
     def _where(self) -> str:

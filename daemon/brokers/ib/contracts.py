@@ -1,8 +1,9 @@
 """What the gateway knows of each symbol: asked once, and then the key is its contract id."""
 
 from bisect import bisect_right
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -86,14 +87,18 @@ class Contracts:
 async def details(gateway: Gateway, instrument: Instrument) -> Sequence[ContractDetails]:
     """Return what there is of a symbol in its currency; raise BrokerUnavailable."""
     wanted = Stock(instrument.symbol, ROUTE, instrument.currency)
-    asked = gateway.ib.reqContractDetailsAsync(wanted)
-    return await gateway.answer(f"the contract of {instrument.symbol}", unless_unknown(asked))
+    ask = partial(gateway.ib.reqContractDetailsAsync, wanted)
+    return await gateway.answer(
+        f"the contract of {instrument.symbol}", partial(unless_unknown, ask)
+    )
 
 
-async def unless_unknown(asked: Awaitable[list[ContractDetails]]) -> Sequence[ContractDetails]:
+async def unless_unknown(
+    ask: Callable[[], Awaitable[list[ContractDetails]]],
+) -> Sequence[ContractDetails]:
     """Return the answer, nothing where the gateway says that there is no such contract."""
     try:
-        return await asked
+        return await ask()
     except RequestError as why:
         if why.code == UNKNOWN:
             return ()
@@ -106,8 +111,8 @@ async def listed(gateway: Gateway, instrument: Instrument, found: ContractDetail
     rules = dict(zip(found.validExchanges.split(","), found.marketRuleIds.split(","), strict=False))
     bands: Bands = ((ZERO, exact(found.minTick)),)
     if (rule := rules.get(ROUTE, "")).isdecimal():
-        asked = gateway.ib.reqMarketRuleAsync(int(rule))
-        told = await gateway.answer(f"market rule {rule}", asked)
+        ask = partial(gateway.ib.reqMarketRuleAsync, int(rule))
+        told = await gateway.answer(f"market rule {rule}", ask)
         if not told:  # it is waited for a second and no longer
             raise BrokerUnavailable(f"the gateway did not answer about market rule {rule}")
         bands = tuple(sorted((exact(b.lowEdge), exact(b.increment)) for b in told))

@@ -1,7 +1,7 @@
 """One connection to the gateway: made, probed, and given up; never mended."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -96,16 +96,17 @@ class Gateway:
 
     async def probe(self) -> None:
         """Ask for the time; without an answer be down and raise BrokerUnavailable."""
-        await self.answer("the time", self.ib.reqCurrentTimeAsync())
+        await self.answer("the time", self.ib.reqCurrentTimeAsync)
 
-    async def answer(self, what: str, asked: Awaitable[T]) -> T:
+    async def answer(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Return an answer within the patience; without one be down and raise BrokerUnavailable.
 
         An answer that has no end is none: a list that stopped is never taken for a short one. An
-        error in its place is no answer either, but the connection holds.
+        error in its place is no answer either, but the connection holds. `ask` is called here, for
+        a connection that broke this moment raises as soon as it is asked.
         """
         try:
-            return await asyncio.wait_for(asked, self._patience)
+            return await asyncio.wait_for(ask(), self._patience)
         except (OSError, TimeoutError) as why:
             self.close(f"no answer about {what}")
             raise BrokerUnavailable(f"the gateway did not answer about {what}") from why

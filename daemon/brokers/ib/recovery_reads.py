@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from ib_async import Contract
@@ -24,12 +25,12 @@ async def book(gateway: Gateway, name: Callable[[Contract], Symbol] = by_letters
     serves executions and completed orders of its own day only.
     """
     ib, account = gateway.ib, gateway.address.account
-    await gateway.answer("the account", ib.reqAccountUpdatesAsync(account))
-    opened = await gateway.answer("open orders", ib.reqAllOpenOrdersAsync())
-    done = await gateway.answer("completed orders", ib.reqCompletedOrdersAsync(False))
-    await gateway.answer("executions", ib.reqExecutionsAsync())
+    await gateway.answer("the account", partial(ib.reqAccountUpdatesAsync, account))
+    opened = await gateway.answer("open orders", ib.reqAllOpenOrdersAsync)
+    done = await gateway.answer("completed orders", partial(ib.reqCompletedOrdersAsync, False))
+    await gateway.answer("executions", ib.reqExecutionsAsync)
     fills = ib.fills()  # the answer itself lacks the commissions that came before
-    held = await gateway.answer("positions", ib.reqPositionsAsync())
+    held = await gateway.answer("positions", ib.reqPositionsAsync)
     orders = {}
     for listed, completed in ((opened, False), (done, True)):
         for trade in listed:
