@@ -14,6 +14,8 @@ from tests.kills.lives import Executed, Forked
 from tests.kills.load import Link, Tally, Writer, same
 from tests.tmd import DEADLINE, Tmd
 
+ASKED_BACK = "SELECT 1 FROM intent WHERE status = 'pending_cancel'"
+
 WRITERS = 8
 SEED = 20260
 EARLY = 0.2  # of the kills come while the daemon starts and recovers
@@ -74,6 +76,8 @@ async def killed(tmd, lives, kills, *, early, late=0.15, seed=SEED):
             await answering(tally)
         seconds, keys = time.monotonic() - began, sorted(tally.acknowledged)
         await asyncio.gather(*(replayed(tmd, tally, keys[n::WRITERS]) for n in range(WRITERS)))
+        # what the broker would say after the stop, it says again at the next start
+        await asyncio.to_thread(tmd.until, lambda: not tmd.rows(ASKED_BACK), 3 * DEADLINE)
         os.kill(lives.pid, signal.SIGTERM)
         assert await lives.ended() == 0, tmd.said()[-3000:]
     assert faults(tmd) == []

@@ -36,7 +36,8 @@ class Reports:
         name: Callable[[Contract], Symbol],
     ) -> None:
         self._gateway, self._tell, self._doubt = gateway, tell, doubt
-        self._currency, self._name = currency, name
+        self._currency = currency
+        self._name = name
         self.silent = False  # while the client itself changes what it shows
 
     def listen(self) -> None:
