@@ -135,9 +135,10 @@ class Life:
     async def _broker(self, engine: Engine) -> Broker:
         """Return who executes."""
         chosen = self.settings
-        if chosen.broker.kind == "ib":
+        if (ib := self._permit.ib) is not None:  # as it was armed, whatever its file says by now
             listed = tuple(map(chosen.instrument, self._source.symbols))
-            return self._world.open_ib(chosen, listed, engine.report)
+            currency = chosen.account.base_currency
+            return self._world.open_ib(ib, currency, listed, engine.report)
         return await self._world.open_broker(
             self._state / PAPER_BOOK, chosen, self._calendar, engine.report
         )

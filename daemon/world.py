@@ -24,7 +24,7 @@ from daemon.telemetry.lifesign import Service
 from daemon.watch import Watch
 from state.instrument import Instrument
 from state.record import Head
-from state.settings import Control, Settings
+from state.settings import Control, InteractiveBrokers, Settings
 from state.snapshot import Snapshot
 from strategies.plugin import Strategy, load
 
@@ -63,9 +63,13 @@ class World(Protocol):
         """Return who executes, its reports going to `listener`."""
 
     def open_ib(
-        self, settings: Settings, instruments: Sequence[Instrument], listener: Listener
+        self,
+        ib: InteractiveBrokers,
+        currency: str,
+        instruments: Sequence[Instrument],
+        listener: Listener,
     ) -> Broker:
-        """Return who executes at Interactive Brokers; raises GatewayImpossible."""
+        """Return who executes at Interactive Brokers, through the gateway that `ib` describes."""
 
     def serve(
         self,
@@ -139,12 +143,16 @@ class Machine:
         )
 
     def open_ib(
-        self, settings: Settings, instruments: Sequence[Instrument], listener: Listener
+        self,
+        ib: InteractiveBrokers,
+        currency: str,
+        instruments: Sequence[Instrument],
+        listener: Listener,
     ) -> Broker:
         """Return the broker behind a gateway; what that takes is only imported for it."""
         from daemon.brokers.ib.opening import open_ib
 
-        return open_ib(settings, instruments, listener, self.clock)
+        return open_ib(ib, currency, instruments, listener, self.clock)
 
     def serve(
         self,

@@ -1,7 +1,6 @@
 """Whether an account may be traded at all, by which state, and how much in its first days."""
 
 import inspect
-import os
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
@@ -12,6 +11,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from control.durably import placed
 from state.configuration import fingerprint
 from state.settings import InteractiveBrokers, Limits, Settings
 from strategies.plugin import Strategy
@@ -121,11 +121,8 @@ def belonging(state: Path, account: str, today: date) -> Belonging:
         )
     made = Belonging(account, today)
     draft = file.with_suffix(".new")
-    with draft.open("wb") as out:
-        out.write(msgspec.json.encode(made))
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(file)
+    draft.write_bytes(msgspec.json.encode(made))
+    placed(draft, file)
     return made
 
 

@@ -11,11 +11,10 @@ from ib_async import Contract, ContractDetails, RequestError, Stock
 
 from daemon.brokers.ib.executions import exact
 from daemon.brokers.ib.gateway import Gateway
-from daemon.brokers.ib.orders import contract
+from daemon.brokers.ib.orders import ROUTE, contract
 from daemon.seams import BrokerUnavailable
 from state.instrument import ONE, ZERO, Instrument, Symbol
 
-ROUTE: Final = "SMART"
 UNKNOWN: Final = 200  # no contract, or more than one
 
 Bands = tuple[tuple[Decimal, Decimal], ...]  # from which price on, which tick; ascending

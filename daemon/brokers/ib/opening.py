@@ -6,26 +6,25 @@ from collections.abc import Sequence
 import numpy as np
 
 from daemon.brokers.ib.broker import InteractiveBroker
-from daemon.brokers.ib.configured import described
 from daemon.brokers.ib.gateway import Address
 from daemon.seams import Clock, Listener
 from state.instrument import Instrument
-from state.settings import Settings
+from state.settings import InteractiveBrokers
 
 
 def open_ib(
-    settings: Settings,
+    ib: InteractiveBrokers,
+    currency: str,
     instruments: Sequence[Instrument],
     listener: Listener,
     clock: Clock,
 ) -> InteractiveBroker:
-    """Return the broker, already on its way to the gateway; raise GatewayImpossible."""
+    """Return the broker, already on its way to the gateway that `ib` describes."""
     logging.getLogger("ib_async").setLevel(logging.WARNING)  # below, it tells all of the account
-    ib = described(settings)
     return InteractiveBroker(
         Address(ib.host, ib.port, ib.client_id, ib.account),
         instruments,
-        settings.account.base_currency,
+        currency,
         listener=listener,
         clock=clock,
         chance=np.random.default_rng(ib.client_id).random,  # clients come back at different times

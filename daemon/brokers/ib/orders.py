@@ -12,6 +12,7 @@ from daemon.seams import BrokerOrder
 from state.instrument import EXACT, Instrument, Symbol, money
 from state.order import Order
 
+ROUTE: Final = "SMART"
 Status = Literal["open", "filled", "cancelled", "rejected"]
 ENDS: Final[dict[str, Status]] = {
     "Filled": "filled",
@@ -64,7 +65,7 @@ def on_tick(price: Decimal, tick: Decimal, *, buys: bool) -> Decimal:
 def contract(instrument: Instrument, con_id: int) -> ib_async.Contract:
     """Return the contract to order by: our own, for that of a position has no exchange."""
     return ib_async.Stock(
-        instrument.symbol, exchange="SMART", currency=instrument.currency, conId=con_id
+        instrument.symbol, exchange=ROUTE, currency=instrument.currency, conId=con_id
     )
 
 

@@ -58,16 +58,16 @@ class Reports:
         guessed = bool(trade.log and trade.log[-1].errorCode)
         if self.silent or guessed or not self._mine(trade.order.account):
             return
-        perm_id = trade.order.permId or said.permId
+        broker_id = identity(trade)
         kind = ReportKind.CANCELLED if said.status in ENDED else ReportKind.ACCEPTED
-        if not perm_id or (kind is ReportKind.ACCEPTED and said.status not in WORKING):
+        if not broker_id or (kind is ReportKind.ACCEPTED and said.status not in WORKING):
             return
         try:
             filled = exact(said.filled)
         except (ReportUnreadable, AmountOutOfRange) as why:
-            self._doubt(f"order {perm_id}: {why}")
+            self._doubt(f"order {broker_id}: {why}")
             return
-        self._report(trade, kind, str(perm_id), filled)
+        self._report(trade, kind, broker_id, filled)
 
     def _report(
         self,
