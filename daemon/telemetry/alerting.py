@@ -7,6 +7,7 @@ from typing import Final
 
 from daemon.engine import Engine
 from daemon.seams import Clock
+from daemon.space import MIB
 from daemon.telemetry.delivery import Delivery
 from state.alert import Alert, AlertKind, Subject
 from state.alerts import Pace, Standing, World, ills, remembered, step
@@ -15,7 +16,6 @@ from state.moment import Moment
 from state.status import BrokerFacts, FeedFacts
 
 EVERY: Final = 1.0  # seconds between looks
-MIB: Final = 1 << 20
 
 log = logging.getLogger(__name__)
 

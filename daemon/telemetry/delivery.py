@@ -76,6 +76,13 @@ class Delivery:
         self.counted["given_up"] += 1
 
 
+async def delivering(*deliveries: Delivery) -> None:
+    """Deliver by every way until cancelled."""
+    async with asyncio.TaskGroup() as tasks:
+        for delivery in deliveries:
+            tasks.create_task(delivery.run(), name=f"alerts-{delivery.name}")
+
+
 def body(alert: Alert) -> dict[str, object]:
     """Return an alert as others read it, with the page that says what to do."""
     told: dict[str, object] = msgspec.to_builtins(alert)

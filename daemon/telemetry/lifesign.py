@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from daemon.seams import Clock
-from daemon.telemetry.delivery import Delivery, NotDelivered
+from daemon.telemetry.delivery import NotDelivered
 
 LONGEST: Final = 10.0  # seconds that the engine may take to get to a question
 LOOKS: Final = 4  # signs in the time that systemd waits for one
@@ -78,10 +78,3 @@ class Service:
             if await progress():
                 self.say("WATCHDOG=1")
             await clock.sleep(self.watchdog / LOOKS)
-
-
-async def delivering(*deliveries: Delivery) -> None:
-    """Deliver by every way until cancelled."""
-    async with asyncio.TaskGroup() as tasks:
-        for delivery in deliveries:
-            tasks.create_task(delivery.run(), name=f"alerts-{delivery.name}")

@@ -79,8 +79,8 @@ class Publisher:
     async def _tell_head(self) -> None:
         """Tell the chain's head each hour: a journal cut short or rewritten since then shows."""
         while True:
-            body = self._head().noted() | {"wall": self._clock.wall()}
-            self._put("chain", "chain", partial(msgspec.json.encode, body), retain=True)
+            noted = self._head().noted() | {"wall": self._clock.wall()}
+            self._put("chain", "chain", partial(msgspec.json.encode, noted), retain=True)
             await self._clock.sleep(HOUR)
 
     def _state(self) -> Mapping[str, Any]:

@@ -11,9 +11,10 @@ from typing import Final
 from daemon.calendar import Calendar
 from daemon.engine import Engine
 from daemon.seams import Alarming, Broker, Clock, Pool
-from daemon.telemetry.alerting import MIB, Alerting, feed_ill, world_of
-from daemon.telemetry.delivery import Delivery, command
-from daemon.telemetry.lifesign import delivering, pinging, settles
+from daemon.space import MIB
+from daemon.telemetry.alerting import Alerting, feed_ill, world_of
+from daemon.telemetry.delivery import Delivery, command, delivering
+from daemon.telemetry.lifesign import pinging, settles
 from daemon.telemetry.publisher import Publisher, Silence
 from daemon.telemetry.web import web
 from daemon.watch import Watch
