@@ -10,7 +10,7 @@ import random
 import sys
 import tempfile
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 from functools import partial
@@ -20,7 +20,6 @@ from control.protocol import Exit
 from daemon.brokers.ib.broker import InteractiveBroker
 from daemon.brokers.ib.gateway import Address
 from daemon.link import Link
-from daemon.seams import BrokerUnavailable
 from state.command import CancelOrders, SubmitOrder
 from state.history import last_not_placed
 from state.instrument import Instrument
@@ -95,13 +94,20 @@ class Chaos:
         if callable(undo):
             self._undo.append((time.monotonic() + self._chance.uniform(0.05, 0.6), undo))
 
-    def mend(self, everything=False):
+    def mend(self, now=None):
         """Undo what has lasted long enough."""
-        now = time.monotonic()
+        now = time.monotonic() if now is None else now
         for at, undo in list(self._undo):
-            if everything or at <= now:
+            if at <= now:
                 self._undo.remove((at, undo))
                 undo()
+
+    def over(self):
+        """Let everything work again."""
+        self.mend(float("inf"))
+        self._gateway.clear_faults()
+        if not self._gateway.upstream_up:
+            self._gateway.connectivity_restored()
 
     @property
     def total(self):
@@ -243,10 +249,7 @@ async def lived(folder, seed, orders, faults):
                     chaos.mend()
                 if chance.random() < 0.2:
                     await asked(one, CancelOrders(), f"c{n}", chaos)
-            chaos.mend(everything=True)
-            fake.clear_faults()
-            if not fake.upstream_up:
-                fake.connectivity_restored()
+            chaos.over()
             found = await agreed(one, fake, chaos)
     fake.check()
     return found, chaos.counted
@@ -264,12 +267,13 @@ def killed(folder, seed, orders, faults, kills):
         Desk(folder / "desk", made.port, patience=2.0, more=UNBOUND) as tmd,
     ):
         tmd.trading()
-        chaos = Chaos(made.behind, chance)
+        chaos, died = Chaos(made.behind, chance), 0
         for n in range(orders):
             command = drawn(chance, {"KO": 40.79, "PG": 80.94})
             if n in deaths:  # with the order on its way, wherever it is
                 tmd.ask(command, key=f"o{n}", wait=0.0)
                 tmd.kill()
+                died += 1
                 tmd.start()
             told(tmd, command, f"o{n}", made, chaos)
             while chaos.total < faults * (n + 1) / orders:
@@ -278,10 +282,7 @@ def killed(folder, seed, orders, faults, kills):
                 made.call(chaos.mend)
             if chance.random() < 0.2:
                 told(tmd, CancelOrders(), f"c{n}", made, chaos)
-        made.call(chaos.mend, everything=True)
-        made.clear_faults()
-        if not made.upstream_up:
-            made.connectivity_restored()
+        made.call(chaos.over)
         end, n, found = time.monotonic() + 2 * AGREED, 0, ["nothing was compared"]
         while found and time.monotonic() < end:
             n += 1
@@ -289,7 +290,7 @@ def killed(folder, seed, orders, faults, kills):
             time.sleep(0.5)
             found = unlike(tmd, made)
         made.check()
-    return found, chaos.counted, len(deaths)
+    return found, chaos.counted, died
 
 
 def told(tmd, command, key, made, chaos):
@@ -304,22 +305,32 @@ def told(tmd, command, key, made, chaos):
 
 def unlike(tmd, made):
     """Return in words how what the daemon says differs from what the gateway did."""
-    truth, now, book = made.truth(), tmd.data(), tmd.books()
-    wrong = [f"{o['order_id']} is {o['status']}" for o in tmd.orders() if o["status"] in OPEN]
-    held = {one["symbol"]: float(one["quantity"]) for one in book["positions"]}
-    if held != dict(truth.positions):
-        wrong.append(f"held {held}, the gateway has {truth.positions}")
-    if abs(float(book["cash"]) - truth.cash["USD"]) > 0.005:
-        wrong.append(f"cash {book['cash']}, the gateway has {truth.cash['USD']:.4f}")
+    now, book = tmd.data(), tmd.books()
+    return wrong(
+        made.truth(),
+        {one["symbol"]: float(one["quantity"]) for one in book["positions"]},
+        book["cash"],
+        [(o["order_id"], o["status"]) for o in tmd.orders() if o["status"] in OPEN],
+        now["reconciled"] and now["broker"]["connected"],
+        [halt["reason"] for halt in now["halts"]],
+    )
+
+
+def wrong(truth, held, cash, unfinished, gate, halts):
+    """Return in words how a book differs from the truth, and what is not over in it."""
+    found = [f"{order_id} is {status}" for order_id, status in unfinished]
+    if held != truth.positions:
+        found.append(f"held {held}, the gateway has {truth.positions}")
+    if abs(float(cash) - truth.cash["USD"]) > 0.005:
+        found.append(f"cash {cash}, the gateway has {truth.cash['USD']:.4f}")
     if twice := truth.duplicates():
-        wrong.append(f"sent more than once: {twice}")
-    if not now["reconciled"] or not now["broker"]["connected"]:
-        wrong.append("the gate is closed")
-    if now["halts"]:
-        wrong.append(f"halted: {now['halts'][0]['reason']}")
+        found.append(f"sent more than once: {twice}")
+    if not gate:
+        found.append("the gate is closed")
+    found += [f"halted: {reason}" for reason in halts]
     if any(order.live for order in truth.orders):
-        wrong.append("orders rest at the gateway")
-    return wrong
+        found.append("orders rest at the gateway")
+    return found
 
 
 def first_close():
@@ -362,22 +373,15 @@ async def agreed(one, gateway, chaos):
 
 def differences(one, gateway):
     """Return in words how what we know differs from what the gateway did."""
-    truth, now = gateway.truth(), one.now
-    held = {s: float(p.quantity) for s, p in now.ledger.positions.items() if p.quantity}
-    wrong = [f"{order.order_id} is {order.status}" for order in now.orders.values()]
-    if held != truth.positions:
-        wrong.append(f"held {held}, the gateway has {truth.positions}")
-    if abs(float(now.ledger.cash) - truth.cash["USD"]) > 0.005:
-        wrong.append(f"cash {now.ledger.cash}, the gateway has {truth.cash['USD']:.4f}")
-    if twice := truth.duplicates():
-        wrong.append(f"sent more than once: {twice}")
-    if not now.reconciled:
-        wrong.append("the gate is closed")
-    if now.halts:
-        wrong.append(f"halted: {next(iter(now.halts.values())).reason}")
-    if any(order.live for order in truth.orders):
-        wrong.append("orders rest at the gateway")
-    return wrong
+    now = one.now
+    return wrong(
+        gateway.truth(),
+        {symbol: float(p.quantity) for symbol, p in now.ledger.positions.items() if p.quantity},
+        now.ledger.cash,
+        [(order.order_id, order.status) for order in now.orders.values()],
+        now.reconciled,
+        [halt.reason for halt in now.halts.values()],
+    )
 
 
 def main():
@@ -413,5 +417,4 @@ def main():
 
 
 if __name__ == "__main__":
-    with suppress(BrokerUnavailable):
-        sys.exit(main())
+    sys.exit(main())

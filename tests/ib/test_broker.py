@@ -1,5 +1,4 @@
 import asyncio
-from datetime import UTC, date, datetime
 from decimal import Decimal as D
 
 import pytest
@@ -11,26 +10,15 @@ from daemon.clock import SystemClock
 from daemon.seams import BrokerUnavailable
 from state.command import RecordFill, RecordStatus, ReportKind
 from state.instrument import Instrument
-from state.order import Order, Status
 from tests.ib.awaiting import until
 from tests.ib.conftest import ACCOUNT
+from tests.ib.sending import sending
 
 LISTED = (Instrument("SPY"), Instrument("TLT"), Instrument("NESN", currency="CHF"), Instrument("X"))
 
 
 def order(quantity, oid, symbol="SPY", limit=None, ref="RID"):
-    return Order(
-        order_id=f"{ref}.{oid}",
-        rid=ref,
-        symbol=symbol,
-        quantity=D(quantity),
-        status=Status.SENDING,
-        created_at=datetime(2026, 1, 5, 15, tzinfo=UTC),
-        session=date(2026, 1, 5),
-        price=D(500),
-        limit_price=limit,
-        broker_oid=oid,
-    )
+    return sending(f"{ref}.{oid}", quantity, oid, symbol, limit)
 
 
 @pytest.fixture

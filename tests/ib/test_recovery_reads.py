@@ -1,4 +1,3 @@
-from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -8,26 +7,15 @@ from daemon.brokers.ib.orders import contract, outgoing
 from daemon.brokers.ib.recovery_reads import book
 from daemon.seams import BrokerUnavailable
 from state.instrument import Instrument
-from state.order import Order, Status
 from tests.ib.awaiting import until
 from tests.ib.conftest import ACCOUNT
+from tests.ib.sending import sending
 
 ENDS = ["openOrderEnd", "completedOrdersEnd", "execDetailsEnd", "positionEnd", "accountDownloadEnd"]
 
 
 def order(quantity, oid, limit=None):
-    return Order(
-        order_id=f"RID{oid}.0",
-        rid=f"RID{oid}",
-        symbol="SPY",
-        quantity=Decimal(quantity),
-        status=Status.SENDING,
-        created_at=datetime(2026, 1, 5, 15, tzinfo=UTC),
-        session=date(2026, 1, 5),
-        price=Decimal(500),
-        limit_price=limit,
-        broker_oid=oid,
-    )
+    return sending(f"RID{oid}.0", quantity, oid, limit=limit)
 
 
 def send(gateway, fake, one):

@@ -14,6 +14,7 @@ THEIRS = (
     "SELECT execution_id, order_id, e.symbol, e.quantity_u, price_u, fee_u"
     " FROM executions e JOIN orders USING (broker_oid)"
 )
+ASKED_BACK = "SELECT 1 FROM intent WHERE status = 'pending_cancel'"
 ORDERS = "SELECT order_ref, broker_oid, symbol, quantity_u, status FROM "
 
 

@@ -12,7 +12,7 @@ import pytest
 from control.protocol import Exit
 from state.command import CancelOrders, Halt, MoveCash, Rebalance, Resume, SubmitOrder
 from tests.daemon.wire import Wire
-from tests.kills.books import faults
+from tests.kills.books import ASKED_BACK, faults
 from tests.kills.load import same
 from tests.kills.strace import strace
 from tests.tmd import DEADLINE, Gone, Tmd
@@ -33,7 +33,6 @@ STORY = {
 
 SYNC, WRITE = "fdatasync,fsync", "pwrite64"
 KILLED = "signal=SIGKILL"
-ASKED_BACK = "SELECT 1 FROM intent WHERE status = 'pending_cancel'"
 FINAL = {Exit.DONE, Exit.PARTIAL, Exit.NOTHING, Exit.REFUSED}  # a sale of what was not bought
 
 

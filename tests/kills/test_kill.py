@@ -9,12 +9,10 @@ from random import Random
 
 import pytest
 
-from tests.kills.books import faults
+from tests.kills.books import ASKED_BACK, faults
 from tests.kills.lives import Executed, Forked
 from tests.kills.load import Link, Tally, Writer, same
 from tests.tmd import DEADLINE, Tmd
-
-ASKED_BACK = "SELECT 1 FROM intent WHERE status = 'pending_cancel'"
 
 WRITERS = 8
 SEED = 20260

@@ -7,10 +7,7 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 LIVE = {"PendingSubmit", "PreSubmitted", "Submitted", "PendingCancel"}
 ORDER_TYPES = {"MKT", "LMT", "STP", "STP LMT", "MOC", "LOC", "MIDPRICE", "REL", "MTL"}

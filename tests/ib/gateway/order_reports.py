@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tests.ib.gateway.domain import Execution, Order
@@ -16,6 +17,19 @@ from tests.ib.gateway.wire import (
     PO_6,
     UNSET,
 )
+
+
+def echoed(raw: dict[str, Any], names: str) -> list[str]:
+    """What the client said of these fields, empty where it said nothing."""
+    return [raw.get(name, "") for name in names.split()]
+
+
+def algo(o: Order) -> list[Any]:
+    """The algorithm of an order, with its parameters."""
+    if not o.algo:
+        return [o.algo]
+    parameters = o.raw["algoParams"]
+    return [o.algo, len(parameters), *(part for pair in parameters for part in pair)]
 
 
 class Reporting:
@@ -78,9 +92,7 @@ class Reporting:
     ) -> None:
         r, sv = o.raw, s.sv
 
-        def echo(names: str) -> list[str]:
-            return [r.get(n, "") for n in names.split()]
-
+        echo = partial(echoed, r)
         st = state or [
             status or o.status,
             *[UNSET] * 9,
@@ -139,12 +151,7 @@ class Reporting:
             "",
             *echo(PO_6),
             0,
-            o.algo,
-        ]
-        if o.algo:
-            f.append(len(r["algoParams"]))
-            f += [x for kv in r["algoParams"] for x in kv]
-        f += [
+            *algo(o),
             *echo("solicited whatIf"),
             *st,
             *echo("randomizeSize randomizePrice"),
@@ -167,9 +174,7 @@ class Reporting:
     def _send_completed(self, s: Session, o: Order) -> None:
         r, sv = o.raw, s.sv
 
-        def echo(names: str) -> list[str]:
-            return [r.get(n, "") for n in names.split()]
-
+        echo = partial(echoed, r)
         f: list[Any] = [
             101,
             o.inst.con_id,
@@ -212,12 +217,7 @@ class Reporting:
             "",
             *echo("clearingAccount clearingIntent notHeld"),
             0,
-            o.algo,
-        ]
-        if o.algo:
-            f.append(len(r["algoParams"]))
-            f += [x for kv in r["algoParams"] for x in kv]
-        f += [
+            *algo(o),
             r.get("solicited", ""),
             o.status,
             *echo("randomizeSize randomizePrice"),
