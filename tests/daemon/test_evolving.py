@@ -31,6 +31,7 @@ generation_timeout = {timeout}
 [risk]
 max_order_notional = "100000000"
 """
+LAST = "2022-12-28T21:00:00Z"  # the close that the bundled prices end with
 RUN = StartEvolution(seed=11, population=32, generations=3, perception_generations=1)
 
 
@@ -40,7 +41,8 @@ def daemon(folder, workers=1, executor="processes", memory=2048, timeout=300.0):
     text = CONFIGURATION.format(workers=workers, executor=executor, memory=memory, timeout=timeout)
     with Tmd(folder, text) as tmd:
         tmd.start().ready()
-        tmd.until(lambda: tmd.ask(Evolution(all=True)).seq and tmd.data()["feed"]["ended"])
+        # "ended" is told while the last closes are still on their way into the journal
+        tmd.until(lambda: tmd.data()["feed"]["last_at"] == LAST and tmd.data()["feed"]["ended"])
         yield tmd
 
 
