@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Annotated, Any, Final, Literal, NoReturn
 
 import typer
+from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
 from control.client import NoReply
@@ -50,8 +51,12 @@ COMMANDS: Final = {  # name: does it change something, and so take a key
     "doctor": False,
     "watch": False,
     "wait": False,
+    "completion": False,
     "shutdown": True,
 }
+
+
+COMPLETE: Final = "_TM_COMPLETE"  # set by the shell functions of `tm completion`
 
 
 class Commands(TyperGroup):
@@ -218,6 +223,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `tm` and return its exit code; every end but help is told by a session."""
     words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     given = Given()
+    if COMPLETE in os.environ:
+        completion_init()
     root: Any = typer.main.get_command(app)
     root.params += options(everywhere)
     try:

@@ -14,6 +14,7 @@ from state.evolution_answers import breeding
 from state.headroom import Headroom, Meter, day_loss, day_turnover, equity, headroom, unpriced
 from state.instrument import Symbol, ratio
 from state.order import Status
+from state.plan import PlanId, PlanState
 from state.snapshot import Halting, Snapshot, exposures
 
 
@@ -148,7 +149,8 @@ class LimitAnswer(msgspec.Struct, frozen=True):
 class StatusAnswer(msgspec.Struct, frozen=True):
     """One screen of what matters. `gross`, `net` and `drawdown` are fractions of equity.
 
-    `halted` is the account's halt, or the oldest of a symbol; `halts` are all in force.
+    `halted` is the account's halt, or the oldest of a symbol; `halts` are all in force. `plans` are
+    those that nobody rejected or executed, and no close has outlived.
     """
 
     mode: Literal["replay", "paper", "live"]
@@ -180,6 +182,7 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     beliefs: BeliefFacts | None = None
     alerts: tuple[Alert, ...] = ()
     deliveries: tuple[DeliveryFacts, ...] = ()
+    plans: Mapping[PlanId, PlanState] = {}
 
 
 def halting(halt: Halting) -> HaltAnswer:
@@ -239,6 +242,12 @@ def status(now: Snapshot, facts: StatusFacts) -> StatusAnswer:
             sorted(now.alerts.values(), key=lambda a: (a.level, a.since, a.kind, a.subject))
         ),
         deliveries=facts.deliveries,
+        plans={
+            name: plan.state
+            for name, plan in now.plans.items()
+            if plan.state in {PlanState.OPEN, PlanState.APPROVED}
+            and not (now.replaying and now.bars != plan.bars)
+        },
     )
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from control import offers
 from control.session import PATIENT, session
 from control.trades import page
 from state.command import ApprovePlan
@@ -11,7 +12,10 @@ from state.command import ApprovePlan
 
 def approve(
     context: typer.Context,
-    plan_id: Annotated[str, typer.Argument(metavar="PLAN_ID", help="As `tm plan` said.")],
+    plan_id: Annotated[
+        str,
+        typer.Argument(metavar="PLAN_ID", autocompletion=offers.plans, help="As `tm plan` said."),
+    ],
 ) -> None:
     """Say yes to a plan, in your name.
 

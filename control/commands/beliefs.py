@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from control import protocol
+from control import offers, protocol
 from control.protocol import Reply
 from control.render import Ink, facts, number, percent, table, text
 from control.session import session
@@ -16,7 +16,10 @@ Data = Mapping[str, Any]
 
 def beliefs(
     context: typer.Context,
-    symbol: Annotated[str | None, typer.Argument(metavar="SYMBOL", help="Only this one.")] = None,
+    symbol: Annotated[
+        str | None,
+        typer.Argument(metavar="SYMBOL", autocompletion=offers.symbols, help="Only this one."),
+    ] = None,
     at: Annotated[
         str | None, typer.Option("--at", metavar="TIME", help="As it was at this market time.")
     ] = None,

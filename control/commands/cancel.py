@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from control import offers
 from control.session import PATIENT, session
 from control.trades import page
 from state.command import CancelOrders
@@ -12,7 +13,10 @@ from state.command import CancelOrders
 def cancel(
     context: typer.Context,
     order_id: Annotated[
-        str | None, typer.Argument(metavar="ORDER_ID", help="As `tm orders` says.")
+        str | None,
+        typer.Argument(
+            metavar="ORDER_ID", autocompletion=offers.orders, help="As `tm orders` says."
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All open orders.")] = False,
     wait: Annotated[

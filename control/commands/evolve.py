@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from control import protocol
+from control import offers, protocol
 from control.protocol import Reply
 from control.render import Ink, facts, number, table, text
 from control.session import PATIENT, session
@@ -22,7 +22,10 @@ def evolve(
         typer.Argument(metavar="start|status|wait|cancel|resume|list|show", help="What to do."),
     ],
     run_id: Annotated[
-        str, typer.Argument(metavar="[RUN]", help="Which run; the newest unless said.")
+        str,
+        typer.Argument(
+            metavar="[RUN]", autocompletion=offers.runs, help="Which run; the newest unless said."
+        ),
     ] = "",
     seed: Annotated[
         int | None, typer.Option("--seed", help="Of chance; one seed, one front.")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from control import offers
 from control.session import PATIENT, session
 from control.trades import page
 from state.command import ExecutePlan
@@ -11,7 +12,10 @@ from state.command import ExecutePlan
 
 def execute(
     context: typer.Context,
-    plan_id: Annotated[str, typer.Argument(metavar="PLAN_ID", help="As `tm plan` said.")],
+    plan_id: Annotated[
+        str,
+        typer.Argument(metavar="PLAN_ID", autocompletion=offers.plans, help="As `tm plan` said."),
+    ],
     require_approval: Annotated[
         bool, typer.Option("--require-approval", help="Only when somebody approved it.")
     ] = False,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from control import protocol, trades
+from control import offers, protocol, trades
 from control.commands.beliefs import whole
 from control.protocol import Reply
 from control.render import Ink, facts, money, percent, table, text
@@ -19,7 +19,9 @@ SUBJECTS: Final = (
 
 def explain(
     context: typer.Context,
-    id_: Annotated[str, typer.Argument(metavar="ID", help=SUBJECTS)],
+    id_: Annotated[
+        str, typer.Argument(metavar="ID", autocompletion=offers.subjects, help=SUBJECTS)
+    ],
 ) -> None:
     """Show the chain behind an order, a plan, a refusal, a halt, or a day with or without trades.
 

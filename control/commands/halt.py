@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from control import offers
 from control.client import NoReply
 from control.halt_file import HaltFileFailed, write
 from control.protocol import Exit, Reply
@@ -16,7 +17,9 @@ from state.command import Halt
 def halt(
     context: typer.Context,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is journaled.")],
-    scope: Annotated[str, typer.Option("--scope", help="account, or symbol:SYM.")] = "account",
+    scope: Annotated[
+        str, typer.Option("--scope", autocompletion=offers.scopes, help="account, or symbol:SYM.")
+    ] = "account",
     flatten: Annotated[bool, typer.Option("--flatten", help="Close its positions too.")] = False,
     offline: Annotated[
         bool,

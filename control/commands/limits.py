@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from control import protocol
+from control import offers, protocol
 from control.commands.config import spelt
 from control.protocol import Reply
 from control.render import Ink, table
@@ -19,7 +19,11 @@ def limits(
     ],
     changes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME=VALUE...", help="What to set; names as in [risk]."),
+        typer.Argument(
+            metavar="NAME=VALUE...",
+            autocompletion=offers.limits,
+            help="What to set; names as in [risk].",
+        ),
     ] = None,
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="TEXT", help="Why; it is journaled.")

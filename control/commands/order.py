@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from control import offers
 from control.session import PATIENT, session
 from control.trades import page
 from state.command import SubmitOrder
@@ -13,7 +14,10 @@ from state.command import SubmitOrder
 def order(
     context: typer.Context,
     side: Annotated[Literal["buy", "sell"], typer.Argument(metavar="buy|sell", help="Which way.")],
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Of the universe.")],
+    symbol: Annotated[
+        str,
+        typer.Argument(metavar="SYMBOL", autocompletion=offers.symbols, help="Of the universe."),
+    ],
     quantity: Annotated[str, typer.Argument(metavar="QTY", help="How many, above 0.")],
     limit: Annotated[
         str | None, typer.Option("--limit", metavar="PX", help="Not worse than this price.")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from control import offers
 from control.session import PATIENT, session
 from control.symbols import listed
 from control.trades import page
@@ -17,7 +18,13 @@ def plan(
         str | None, typer.Option("--ttl", metavar="DURATION", help="How long it may be executed.")
     ] = None,
     only: Annotated[
-        str | None, typer.Option("--only", metavar="SYM,...", help="Only these symbols.")
+        str | None,
+        typer.Option(
+            "--only",
+            autocompletion=offers.symbol_lists,
+            metavar="SYM,...",
+            help="Only these symbols.",
+        ),
     ] = None,
 ) -> None:
     """Compute a rebalance and store it.

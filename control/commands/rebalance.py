@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from control import protocol
+from control import offers, protocol
 from control.session import PATIENT, session
 from control.symbols import listed
 from control.trades import page
@@ -20,7 +20,13 @@ def rebalance(
         bool, typer.Option("--wait/--no-wait", help="Until its orders are final.")
     ] = False,
     only: Annotated[
-        str | None, typer.Option("--only", metavar="SYM,...", help="Only these symbols.")
+        str | None,
+        typer.Option(
+            "--only",
+            autocompletion=offers.symbol_lists,
+            metavar="SYM,...",
+            help="Only these symbols.",
+        ),
     ] = None,
 ) -> None:
     """Plan and execute in one step.

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from control import protocol
+from control import offers, protocol
 from control.commands import cash
 from control.commands.order import exact
 from control.protocol import Reply
@@ -40,7 +40,13 @@ def reconcile(
         str | None, typer.Option("--amount", help="The cash that is expected, above 0.")
     ] = None,
     symbol: Annotated[
-        str | None, typer.Option("--symbol", metavar="SYM", help="Whose split is expected.")
+        str | None,
+        typer.Option(
+            "--symbol",
+            autocompletion=offers.symbols,
+            metavar="SYM",
+            help="Whose split is expected.",
+        ),
     ] = None,
     statement: Annotated[
         Path | None,

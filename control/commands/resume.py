@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from control import offers
 from control.commands.halt import page
 from control.session import PATIENT, session
 from state.command import Resume
@@ -15,7 +16,9 @@ def resume(
     accept_risk: Annotated[
         str, typer.Option("--accept-risk", metavar="NAME", help="Who takes the responsibility.")
     ],
-    scope: Annotated[str, typer.Option("--scope", help="account, or symbol:SYM.")] = "account",
+    scope: Annotated[
+        str, typer.Option("--scope", autocompletion=offers.halts, help="account, or symbol:SYM.")
+    ] = "account",
 ) -> None:
     """Lift a halt, in the name of who answers for it.
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from control import protocol
+from control import offers, protocol
 from control.commands.evolve import judged
 from control.protocol import Reply
 from control.render import Ink, facts, table, text
@@ -19,7 +19,12 @@ def strategy(
         typer.Argument(metavar="list|show|promote|rollback", help="What to do."),
     ],
     genome_id: Annotated[
-        str, typer.Argument(metavar="[GENOME]", help="Which genome; its first 6 digits will do.")
+        str,
+        typer.Argument(
+            metavar="[GENOME]",
+            autocompletion=offers.genomes,
+            help="Which genome; its first 6 digits will do.",
+        ),
     ] = "",
     reason: Annotated[
         str, typer.Option("--reason", metavar="TEXT", help="Why; it is journaled.")

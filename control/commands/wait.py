@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from control import protocol, trades
+from control import offers, protocol, trades
 from control.protocol import Reply
 from control.render import Ink
 from control.session import PATIENT, Page, session
@@ -22,7 +22,12 @@ PAGES = {
 def wait(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="ID|KEY", help="A command's id, or its idempotency key.")
+        str,
+        typer.Argument(
+            metavar="ID|KEY",
+            autocompletion=offers.commands,
+            help="A command's id, or its idempotency key.",
+        ),
     ],
 ) -> None:
     """Wait for a command to be over.

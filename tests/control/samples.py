@@ -124,6 +124,7 @@ STATUS = StatusAnswer(
     unpriced=(),
     version="0.1.0",
     pid=7,
+    plans={"cok54ho4r44h": PlanState.OPEN},
 )
 BELIEF = BeliefAnswer(
     as_of=CLOSE,

@@ -33,6 +33,8 @@ def tm(*words: str, env: dict[str, str] | None = None) -> Ran:
         sys.stderr = os.fdopen(os.dup(file.fileno()), "w", encoding="utf-8", buffering=1)
         try:
             code = main(words)
+        except SystemExit as e:  # Typer ends the program itself when a shell asks what Tab offers
+            code = int(e.code or 0)
         finally:
             sys.stdout.close()
             sys.stderr.close()

@@ -118,6 +118,7 @@ WALK = [  # in the order of a day; {plan} and {order} are from the answers befor
     pytest.param("jobs", Exit.DONE, id="jobs"),
     pytest.param("strategy list", Exit.DONE, id="strategies"),
     pytest.param("doctor", Exit.DONE, id="doctor"),
+    pytest.param("completion fish", Exit.DONE, id="completion"),
     pytest.param("watch", Exit.USAGE, id="watch without a terminal"),
     pytest.param("publish none.csv", Exit.INVALID, id="publish a file that is not there"),
     pytest.param("nonsense", Exit.USAGE, id="no such command"),

@@ -116,6 +116,7 @@ def test_a_status_on_the_wire():
         "beliefs": None,
         "alerts": [],
         "deliveries": [],
+        "plans": {},
     }
     assert limits["max_position_weight"] == {
         "name": "max_position_weight",
