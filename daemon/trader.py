@@ -104,13 +104,15 @@ class Trader:
             wanted = due or self._due is None
             if trading and (wanted or self._mind is not None):
                 await self.caught_up()  # what is said to be held includes this close's fills
-            targets, belief = None, None
+            targets, belief, undecided = None, None, ""
             if self._mind is not None:  # every close counts, whether its targets do or not
                 outcome = await self._mind.think(close, self._weights())
                 if outcome is not None:
                     targets, belief = outcome.targets if wanted else None, outcome.belief
+                elif wanted:
+                    undecided = self._mind.facts().failure or "it has no belief yet"
             elif wanted:
-                targets = self._targets(close)
+                targets, undecided = self._targets(close)
             command = CloseBars(
                 close.at,
                 close.session,
@@ -119,6 +121,7 @@ class Trader:
                 self._strategy,
                 missed=close.missed,
                 belief=belief,
+                undecided=undecided,
             )
             self._ahead.append(self._engine.send(command))
         if due:
@@ -163,14 +166,14 @@ class Trader:
         equity = float(ledger.cash) + float(values.sum())
         return values / equity if equity > 0 else np.zeros_like(values)
 
-    def _targets(self, close: Close) -> dict[Symbol, float] | None:
-        """Return what the strategy wants; when it fails there are no new targets, and an alarm."""
+    def _targets(self, close: Close) -> tuple[dict[Symbol, float] | None, str]:
+        """Return what the strategy wants, and why it failed when it did."""
         try:
             targets = self._propose(self._closes.matrix, self._weights())
-        except Exception:
+        except Exception as e:
             log.exception("strategy_failed", extra={"session": close.session.isoformat()})
-            return None
-        return None if targets is None else dict(targets)
+            return None, str(e) or type(e).__name__
+        return None if targets is None else dict(targets), ""
 
     def _key(self, session: date) -> str:
         """Return the key of a session's rebalance by the clock: there is one, whatever happens."""

@@ -64,6 +64,7 @@ def ills(now: Snapshot, world: World, at: datetime) -> tuple[Ill, ...]:
         Ill(AlertKind.BROKER_DOWN, "broker", world.broker),
         Ill(AlertKind.GATEWAY_LOGIN, "gateway", world.gateway),
         Ill(AlertKind.DISK_LOW, "journal", world.disk, critical=world.disk_full),
+        Ill(AlertKind.STRATEGY_FAILED, now.strategy, now.undecided),
     ]
     found += [
         Ill(AlertKind.HALTED, halt.scope, f"{halt.scope} halted by {halt.actor}: {halt.reason}")

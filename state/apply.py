@@ -1,7 +1,6 @@
 """How one event changes what is known. Never called evolve: that word means genetics here."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from functools import reduce
 from typing import assert_never
 
@@ -9,6 +8,7 @@ from msgspec.structs import replace
 
 from state.adjusting import adjusted, cash_moved, divided
 from state.alert import noted
+from state.closing import closed
 from state.event import (
     AlertTold,
     BackedUp,
@@ -81,11 +81,9 @@ from state.progress import (
     submitted,
     with_order,
 )
-from state.quote import Mark
-from state.snapshot import Day, Halting, Snapshot
+from state.snapshot import Halting, Snapshot
 from state.spending import spent, took
 
-EXECUTIONS_KEPT = timedelta(days=14)
 PLANS_KEPT = 50
 EXPECTED_KEPT = 50
 
@@ -219,8 +217,13 @@ def changed(now: Snapshot, event: Event) -> Snapshot:
 
 
 def started(now: Snapshot, start: Start) -> Snapshot:
-    """A run begins: its settings hold, and nothing is sent before the books are compared."""
+    """A run begins: its settings hold, and nothing is sent before the books are compared.
+
+    What another strategy wanted is nobody's wish any more.
+    """
     limits, tuned = carried(now, start.limits)
+    if now.strategy not in ("", start.strategy):
+        now = replace(now, targets=None, decided=None, undecided="")
     return replace(
         now,
         start=with_limits(start, limits),
@@ -228,48 +231,6 @@ def started(now: Snapshot, start: Start) -> Snapshot:
         tuned=tuned,
         instruments={i.symbol: i for i in start.instruments},
         reconciled=False,
-    )
-
-
-def closed(now: Snapshot, event: BarsClosed) -> Snapshot:
-    """Bars closed: new marks, and a new day's budgets when the session is a later one.
-
-    A session that is not later than the day's (a clock moved back) keeps the day as it is.
-    """
-    count = now.bars + 1
-    marks = {
-        **now.marks,
-        **{
-            bar.symbol: Mark(bar.close, event.at, event.session, count, now.price(bar.symbol))
-            for bar in event.bars
-        },
-    }
-    day = now.day
-    if day is None or event.session > day.session:
-        opening = now.closing if now.bars else event.equity
-        day = Day(event.session, start_equity=opening, began=event.at)
-        now = replace(now, usage={})
-    peak = max(now.high_water, event.equity)
-    executions, expected = now.executions, now.expected
-    if now.session != event.session:
-        oldest = event.session - EXECUTIONS_KEPT
-        expected = tuple(e for e in expected if e.session >= oldest)
-        executions = {x: booked for x, booked in executions.items() if booked.session >= oldest}
-    return replace(
-        now,
-        executions=executions,
-        expected=expected,
-        marks=marks,
-        bars=count,
-        session=event.session,
-        closed_at=event.at,
-        closing=event.equity,
-        day=day,
-        targets=event.targets if event.targets is not None else now.targets,
-        strategy=event.strategy or now.strategy,
-        belief=event.belief if event.belief is not None else now.belief,
-        high_water=peak,
-        drawdown=float(1 - event.equity / peak) if peak > 0 else 0.0,
     )
 
 

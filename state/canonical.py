@@ -198,7 +198,7 @@ OUTWARD: Final[Mapping[type, Mend]] = {
 # What a stored snapshot was folded into. One of another shape is no shortcut: a field added since
 # would hold its default instead of what the events say. `apply` is part of the meaning: FOLD rises
 # when it makes something else of the same events.
-FOLD: Final = 3
+FOLD: Final = 4
 SHAPE: Final = blake2b(
     b"%d" % FOLD + msgspec.json.encode(msgspec.json.schema(Snapshot)), digest_size=32
 ).digest()

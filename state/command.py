@@ -230,7 +230,10 @@ ClientCommand = (
 
 
 class CloseBars(msgspec.Struct, frozen=True):
-    """Bars closed, and what the strategy wants now: `targets` are weights, None for no opinion."""
+    """Bars closed, and what the strategy wants now: `targets` are weights, None for no opinion.
+
+    `undecided` says why there are none where some were wanted; the strategy failed then.
+    """
 
     at: datetime
     session: date
@@ -240,6 +243,7 @@ class CloseBars(msgspec.Struct, frozen=True):
     next_session: bool = True  # whether an order made now has a session to trade in
     missed: tuple[Missed, ...] = ()
     belief: Belief | None = None
+    undecided: str = ""
 
 
 class Claim(msgspec.Struct, frozen=True):

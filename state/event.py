@@ -104,7 +104,10 @@ class CommandFinished(msgspec.Struct, frozen=True, tag="command_finished"):
 
 
 class BarsClosed(msgspec.Struct, frozen=True, tag="bars_closed"):
-    """A close, what was believed and wanted by it, and the account as it stood after it."""
+    """A close, what was believed and wanted by it, and the account as it stood after it.
+
+    `undecided` says why the strategy had no targets where they were wanted.
+    """
 
     at: datetime
     session: date
@@ -116,6 +119,7 @@ class BarsClosed(msgspec.Struct, frozen=True, tag="bars_closed"):
     targets: Mapping[Symbol, float] | None = None
     strategy: str = ""
     belief: Belief | None = None
+    undecided: str = ""
 
 
 class BarsMissed(msgspec.Struct, frozen=True, tag="bars_missed"):

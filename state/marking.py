@@ -44,6 +44,7 @@ def close_bars(course: Unfolding, command: CloseBars) -> None:
             command.targets,
             command.strategy,
             command.belief,
+            command.undecided,
         )
     )
     watch_losses(course)

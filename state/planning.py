@@ -46,6 +46,14 @@ def not_ready(now: Snapshot) -> Unavailable | None:
             "the strategy has not proposed targets yet",
             "it needs enough closes first, or it failed: see `tm status` and the daemon's log",
         )
+    if now.undecided:
+        return Unavailable(
+            "not_ready",
+            Code.TARGETS_STALE,
+            f"the targets are of {now.decided}, and the strategy failed at a close since: "
+            f"{now.undecided}",
+            "the next close that it decides makes good for it; see the daemon's log",
+        )
     if unknown := [s for s, p in now.ledger.positions.items() if p.quantity and s not in now.marks]:
         return Unavailable(
             "not_ready",

@@ -163,6 +163,12 @@ def silence(
         return
     if before is None:
         yield Reason(0, None, "FIRST_CLOSE", "nothing had closed before: there were no prices")
+    elif before.undecided:
+        yield Reason(
+            0, before.at, "TARGETS_STALE",
+            f"the strategy failed at the close of {before.session}: {before.undecided}",
+            value=before.strategy, hint="the next close that it decides makes good for it",
+        )  # fmt: skip
     elif before.targets is None:
         yield Reason(
             0, before.at, "NO_TARGETS", f"the close of {before.session} led to no targets",

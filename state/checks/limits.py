@@ -76,6 +76,11 @@ def targets(now: Snapshot, _: AuditFacts) -> Iterator[Check]:
     if now.targets is None or now.start is None:
         yield ok("targets", None, None, "no strategy has set a target")
         return
+    if now.undecided:
+        yield warn(
+            "targets", None, None, f"{now.strategy} failed since {now.decided}: {now.undecided}"
+        )
+        return
     faults = list(unreachable(now.targets, now.start.limits, now))
     if faults:
         yield warn("targets", len(faults), 0, f"{now.strategy}: {'; '.join(faults)}")

@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 
-from state.command import CancelOrders, Claim, Halt, Rebalance, SubmitOrder
+from state.alerts import World, ills
+from state.command import CancelOrders, Claim, Halt, MakePlan, Rebalance, SubmitOrder
 from state.event import BarsClosed, CommandSkipped, OrderFilled, OrderSubmitted
 from state.history import last_not_placed
 from state.order import Status
@@ -75,6 +76,44 @@ async def test_a_strategy_that_fails_stops_nothing_but_its_trading(tmp_path, cap
         assert one.now.targets is None
         assert (await one.say(Rebalance(), key="k")).error.code == "NO_TARGETS"
         assert (await one.say(BUY, key="b")).ok
+
+
+async def test_a_strategy_that_fails_later_has_nobody_trade_by_its_old_targets(tmp_path):
+    failing = False
+
+    def moody(closes, held):
+        if failing:
+            raise ZeroDivisionError("no room")
+        return {"KO": 0.25, "PG": 0.0}
+
+    async with desk(tmp_path, due=always, propose=moody) as one:
+        await one.close(50, 100)
+        await one.close(50, 100)
+        assert len(one.events(OrderSubmitted)) == 1
+        failing = True
+        await one.close(80, 100)  # what is held is far from its target now
+        assert len(one.events(OrderSubmitted)) == 1
+        assert one.now.targets == {"KO": 0.25, "PG": 0.0}
+        for command in (Rebalance(), MakePlan()):
+            error = (await one.say(command, key=type(command).__name__)).error
+            assert (error.code, "no room" in error.message) == ("TARGETS_STALE", True)
+            assert str(one.now.decided) in error.message
+        assert [ill.message for ill in ills(one.now, World(), one.now.at)] == ["no room"]
+        failing = False
+        await one.close(80, 100)
+        assert len(one.events(OrderSubmitted)) == 2
+        assert not ills(one.now, World(), one.now.at)
+
+
+async def test_a_close_that_needs_no_targets_leaves_them_as_they_are(tmp_path):
+    due = iter([True, False, False]).__next__
+
+    async with desk(tmp_path, due=lambda session: due()) as one:
+        for _ in range(3):
+            await one.close(50, 100)
+        assert one.now.undecided == ""
+        assert one.now.decided < one.now.session
+        assert (await one.say(Rebalance(), key="k")).error.code == "AT_TARGET"
 
 
 async def test_a_missing_bar_leaves_the_last_price(tmp_path):

@@ -110,6 +110,16 @@ class TestRuns:
 
         assert (after.instruments, after.reconciled) == ({}, False)
 
+    @pytest.mark.parametrize(("strategy", "kept"), [("test", True), ("another", False)])
+    def test_a_run_of_another_strategy_begins_without_its_targets(self, strategy, kept):
+        own = replace(bars(50, 100, day=1, targets={"KO": 1.0}), strategy="test")
+        failed = replace(bars(50, 100, day=2), strategy="test", undecided="it raised")
+        after = funded(own, failed, Started(start(strategy=strategy), CLOSE))
+
+        assert (after.targets, after.decided, after.undecided) == (
+            ({"KO": 1.0}, TUESDAY, "it raised") if kept else (None, None, "")
+        )
+
     def test_comparing_the_books_closes_the_way_until_they_agree(self):
         differing = (Difference("KO", D(100), D(90)),)
 
@@ -163,6 +173,15 @@ class TestCloses:
 
         assert apply(now, bars(50, 100, day=14)).executions.keys() == {"x1"}
         assert apply(now, bars(50, 100, day=15)).executions == {}
+
+    def test_a_close_without_the_targets_it_should_have_ends_the_use_of_older_ones(self):
+        failed = replace(bars(50, 100, day=1), undecided="it raised")
+        silent, decided = bars(50, 100, day=2), bars(50, 100, day=3, targets={"KO": 1.0})
+
+        assert (funded().decided, funded().undecided) == (MONDAY, "")
+        assert (funded(failed).decided, funded(failed).undecided) == (MONDAY, "it raised")
+        assert funded(failed, silent).undecided == "it raised"
+        assert funded(failed, silent, decided).undecided == ""
 
 
 class TestOrders:

@@ -602,6 +602,11 @@ class TestRebalancing:
             pytest.param(Snapshot(), "NO_PRICES", id="nothing was started"),
             pytest.param(replace(funded(), targets=None), Code.NO_TARGETS, id="no targets yet"),
             pytest.param(
+                replace(funded(), undecided="it raised"),
+                Code.TARGETS_STALE,
+                id="the strategy failed since",
+            ),
+            pytest.param(
                 replace(bought(), marks={}), Code.NO_PRICE, id="a holding without a price"
             ),
         ],

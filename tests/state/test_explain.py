@@ -195,6 +195,20 @@ async def test_a_day_is_explained_by_its_trades_or_by_why_it_had_none(tmp_path):
     assert long_ago.exit is Exit.NOT_FOUND
 
 
+async def test_a_day_without_targets_says_how_the_strategy_failed(tmp_path):
+    def broken(closes, held):
+        raise ZeroDivisionError("no room")
+
+    async with desk(tmp_path, propose=broken) as one:
+        await one.close(50, 100)
+        await one.close(50, 100)
+        told = (await one.say(Explain("2025-03-04"))).data["why"]
+
+    assert [why["code"] for why in told] == ["TARGETS_STALE", "NOBODY_ASKED"]
+    assert "2025-03-03" in told[0]["message"]
+    assert "no room" in told[0]["message"]
+
+
 async def test_a_record_is_explained_by_its_number(tmp_path):
     async with desk(tmp_path) as one:
         await one.close(50, 100)
