@@ -1,10 +1,10 @@
 """How often evolution finds an edge that is really there, and whether it finds where it is.
 
-    python -m bench.edge [--strength 0.107] [--seeds 40] [--population 64] [--generations 6]
+    python -m bench.edge [--strength 0.110] [--seeds 40] [--population 64] [--generations 6]
 
 The planted market drifts up and down slowly (half-life 40 bars): momentum earns, holding doesn't.
 `--strength` is the drift's deviation as a fraction of the returns'; the Sharpe ratio that it is
-worth out of sample is measured and printed: about 1.0 at 0.107, 0.5 at 0.065, 0.3 at 0.045.
+worth out of sample is measured and printed: about 1.0 at 0.110, 0.5 at 0.065, 0.3 at 0.045.
 The planted region: a momentum gene of a tenth or more,
 whose memory is within a factor of 4 of the planted one.
 """
@@ -30,7 +30,7 @@ def found(genes):
 def main():
     """Run all seeds, and say how many were promoted, and how many were in the region."""
     parser = parsed(__doc__)
-    parser.add_argument("--strength", type=float, default=0.107)
+    parser.add_argument("--strength", type=float, default=0.110)
     given = parser.parse_args()
     promoted, region, sharpes = 0, 0, []
     for seed in range(given.first, given.first + given.seeds):
