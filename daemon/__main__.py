@@ -152,7 +152,6 @@ def verdict(failure: Exception) -> End:
     from daemon.calendar import CalendarUnknown
     from daemon.feeds.opening import FeedImpossible
     from daemon.feeds.prices import PriceFileInvalid
-    from daemon.life import TradingImpossible
     from daemon.lock import StateHeld, UnsafeFileSystem
     from daemon.mqtt_link import LinkImpossible
     from daemon.permit import ReplayedLive
@@ -175,7 +174,6 @@ def verdict(failure: Exception) -> End:
         SocketUnusable,
         StateBelongsElsewhere,
         StrategyUnusable,
-        TradingImpossible,
         UnsafeFileSystem,
     )
     ends: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], End]] = (

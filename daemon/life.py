@@ -21,7 +21,15 @@ from daemon.engine import Engine
 from daemon.entrance import Entrance
 from daemon.evolving import Evolving
 from daemon.feeds.bundle import benchmark
-from daemon.feeds.opening import PriceFeed, begins, open_feed, run_feed, source_of
+from daemon.feeds.opening import (
+    PriceFeed,
+    Warming,
+    begins,
+    led,
+    open_feed,
+    run_feed,
+    source_of,
+)
 from daemon.halt_file import HaltFile
 from daemon.handlers import Handlers
 from daemon.link import Link
@@ -57,10 +65,6 @@ Floats = NDArray[np.float64]
 log = logging.getLogger(__name__)
 
 
-class TradingImpossible(Exception):
-    """What is configured can't be run; the message says which setting."""
-
-
 class Life:
     """One run, made from the configuration and the seams. `run` may be called once."""
 
@@ -77,10 +81,6 @@ class Life:
         self._world = world or Machine()
         self._clock = self._world.clock
         chosen = self.settings
-        if chosen.feed.kind == "ib":
-            raise TradingImpossible(
-                "feed.kind = 'ib' is not part of this version; use 'replay' or 'mqtt'"
-            )
         self.entrance = Entrance(chosen.control)
         self._model = model_of(chosen)
         if self._model is None:
@@ -94,6 +94,7 @@ class Life:
         MqttLink(chosen.mqtt, chosen.account.id, self._clock).check()
         for name in ("webhook", "ping"):
             address(chosen.alerts, name)
+        self._warm_before = self._begins  # the session before which closes warm the strategy
         self._calendar, self._calendar_is_new = self._world.calendar(
             state / CALENDAR, chosen.universe.calendar
         )
@@ -124,6 +125,8 @@ class Life:
             engine = Engine(snapshot, head, store, self._clock, times.moment, open_commands)
             broker = await self._broker(engine)
             owned.push_async_callback(broker.aclose)
+            if (letting_go := led(feed, broker, self.settings, self._clock)) is not None:
+                owned.push_async_callback(letting_go)
             mind = None
             if self._model is not None:
                 pool = self._world.pool("mind")
@@ -280,6 +283,9 @@ class Life:
         closed: Callable[[], None],
     ) -> None:
         """Carry every close to the trader; at the end hold, or stop the daemon."""
+        if isinstance(feed, Warming):
+            await feed.warmed()
+            trader.warm(lambda bars: feed.history(self._warm_before, bars)[2])
         await wake()
         await charge.heed()
 
@@ -311,6 +317,7 @@ class Life:
         session = engine.snapshot.session
         before = self._calendar.next_session(session) if session else self._begins
         if before is not None:
+            self._warm_before = before
             closes.extend(feed.history(before, window)[2])
         due: Callable[[date], bool] | None = None
         if chosen.trading.mode == "autonomous":

@@ -35,14 +35,14 @@ class Closes:
         self.symbols = tuple(symbols)
         self._column = {symbol: n for n, symbol in enumerate(self.symbols)}
         self._rows = np.full((4 * window, len(self.symbols)), np.nan)
-        self._window, self._end = window, 0
+        self.window, self._end = window, 0
         self.last = np.full(len(self.symbols), np.nan)  # the last price known of each
 
     def append(self, close: Close) -> None:
         """Take one more close in."""
         if self._end == len(self._rows):
-            self._rows[: self._window] = self._rows[-self._window :]
-            self._end = self._window
+            self._rows[: self.window] = self._rows[-self.window :]
+            self._end = self.window
         row = self._rows[self._end]
         row[:] = np.nan
         for bar in close.bars:
@@ -55,14 +55,14 @@ class Closes:
         """Take closes (T, N) from before the start in."""
         for row in rows:
             self.last = np.where(np.isfinite(row), row, self.last)
-        kept = rows[-self._window :]
+        kept = rows[-self.window :]
         self._rows[: len(kept)] = kept
         self._end = len(kept)
 
     @property
     def matrix(self) -> NDArray[np.float64]:
         """Return what is known, (T, N) with T at most the window."""
-        return self._rows[max(0, self._end - self._window) : self._end]
+        return self._rows[max(0, self._end - self.window) : self._end]
 
 
 class Trader:
@@ -128,6 +128,10 @@ class Trader:
             await self._rebalance(self._key(close.session))  # in the close's own commit
         elif len(self._ahead) >= AHEAD:
             await self._ahead.popleft()
+
+    def warm(self, history: Callable[[int], NDArray[np.float64]]) -> None:
+        """Take the closes of `history`, asked for so many, in place of those from the start."""
+        self._closes.extend(history(self._closes.window))
 
     async def on_quotes(self, quotes: Collection[Quote]) -> None:
         """Let the broker fill what is open by quotes; where nothing is open they are no news."""

@@ -156,6 +156,8 @@ class InteractiveBrokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65_535)] = 4002
     client_id: Annotated[int, Meta(ge=1, le=2_147_483_647)] = 17
+    feed_client_id: Annotated[int, Meta(ge=1, le=2_147_483_647)] = 18  # of prices without orders
+    lines: Annotated[int, Meta(ge=0, le=10_000)] = 100  # market data lines of the login
     account: str = ""
     live_account: str = ""
     approved: str = ""  # the hash of the strategy, configuration and code that may trade it

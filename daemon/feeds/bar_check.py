@@ -44,6 +44,7 @@ class Refusal(StrEnum):
     FUTURE = "future"
     RETAINED = "retained"  # the broker's copy of something known already
     OVERFLOW = "overflow"  # more bars waited than memory is given for
+    NOT_LIVE = "not_live"  # a quote that is delayed, or frozen at an earlier session's end
 
 
 class Level(msgspec.Struct, frozen=True):

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from daemon.brokers.ib.configured import described
 from daemon.calendar import Calendar
 from daemon.clock import MarketClock
 from daemon.feeds.gathering import Gathering
@@ -18,13 +19,14 @@ from daemon.feeds.past import Past
 from daemon.feeds.prices import PriceTable
 from daemon.feeds.replay import ReplayFeed
 from daemon.mqtt_link import MqttLink
-from daemon.seams import Clock, Feed, Store
+from daemon.seams import Broker, Clock, Feed, Store
 from state.belief_answers import last_closes
 from state.duration import seconds
 from state.instrument import Symbol
 from state.quote import Close
 from state.settings import Settings
 from state.snapshot import Snapshot
+from state.status import Stream
 
 REMEMBERED: Final = 1000  # closes of the journal that warm a strategy at most
 
@@ -49,6 +51,26 @@ class PriceFeed(Feed, Protocol):
         """Return the last `count` closes before the session `before`, oldest first."""
 
 
+@runtime_checkable
+class Warming(Protocol):
+    """A feed whose past has yet to be asked for."""
+
+    async def warmed(self) -> None:
+        """Return once `history` and `closes` know it."""
+
+
+@runtime_checkable
+class Quoting(Protocol):
+    """A feed that has quotes between its closes."""
+
+    @property
+    def stream(self) -> Stream:
+        """Return what came."""
+
+    async def run(self, deliver: Callable[[Close], Awaitable[None]], quoted: Quoted) -> None:
+        """Await `deliver` for each close, and `quoted` for quotes."""
+
+
 class Source(msgspec.Struct, frozen=True):
     """What a feed is made of: the symbols, and the prices of a file, if any."""
 
@@ -61,6 +83,8 @@ def source_of(settings: Settings, prices: Callable[[Settings], PriceTable]) -> S
     if settings.feed.kind == "replay":
         table = prices(settings)
         return Source(table.symbols, table)
+    if settings.feed.kind == "ib":
+        check_ib(settings)
     history = settings.feed.history
     if history:
         table = prices(replace(settings, replay=replace(settings.replay, file=history)))
@@ -71,6 +95,22 @@ def source_of(settings: Settings, prices: Callable[[Settings], PriceTable]) -> S
             "that come, or give feed.history a file that has them"
         )
     return Source(settings.universe.symbols, None)
+
+
+def check_ib(settings: Settings) -> None:
+    """Return if the gateway can be asked for prices; raise FeedImpossible, GatewayImpossible."""
+    described(settings)
+    if settings.feed.clock == "feed":
+        raise FeedImpossible(
+            "feed.clock = 'feed' is for bars of old; prices of a gateway are of now, so leave it"
+        )
+    currency = settings.account.base_currency
+    for symbol in settings.universe.symbols:
+        if (other := settings.instrument(symbol).currency) != currency:
+            raise FeedImpossible(
+                f"{symbol} trades in {other}, the account is kept in {currency}, and nothing here "
+                "converts: take it out of universe.symbols"
+            )
 
 
 def begins(settings: Settings, clock: Clock) -> date:
@@ -107,6 +147,19 @@ async def open_feed(
         max_jump=settings.feed.max_jump,
         recorded=await store.read(last_closes, REMEMBERED),
     )
+    if settings.feed.kind == "ib":
+        from daemon.feeds.ib.opening import feed_of
+
+        return feed_of(
+            source.symbols,
+            settings,
+            calendar,
+            clock,
+            market,
+            past,
+            now.session,
+            lambda known, before: known.memory(now, before),
+        )
     gathering = Gathering(
         source.symbols,
         calendar,
@@ -129,11 +182,25 @@ async def open_feed(
     )
 
 
+def led(
+    feed: PriceFeed, broker: Broker, settings: Settings, clock: Clock
+) -> Callable[[], Awaitable[None]] | None:
+    """Lead a feed that has no connection of its own to one; return how to end that, if anything."""
+    if feed.kind != "ib":
+        return None
+    from daemon.feeds.ib.feed import IbFeed
+    from daemon.feeds.ib.opening import lead
+
+    assert isinstance(feed, IbFeed)
+    line = lead(feed, broker, settings, clock)
+    return None if line is None else line.aclose
+
+
 async def run_feed(
     feed: PriceFeed, deliver: Callable[[Close], Awaitable[None]], quoted: Quoted
 ) -> None:
     """Run a feed to its end; quotes are told where it has some."""
-    if isinstance(feed, MqttFeed):
+    if isinstance(feed, Quoting):
         await feed.run(deliver, quoted)
     else:
         await feed.run(deliver)

@@ -29,7 +29,7 @@ class Past:
         calendar: Calendar,
         *,
         max_jump: float,
-        recorded: Sequence[BarsClosed] = (),
+        recorded: Sequence[BarsClosed | Close] = (),
     ) -> None:
         self._symbols, self._table, self._calendar = tuple(symbols), table, calendar
         self._max_jump = max_jump
@@ -54,11 +54,28 @@ class Past:
                     matrix[t, n] = float(bar.close)
         return self._symbols, [close.session for close in closes], matrix
 
+    def with_earlier(self, closes: Sequence[Close]) -> "Past":
+        """Return it with closes from before the first on record."""
+        first = self._recorded[0].session if self._recorded else date.max
+        earlier = [close for close in closes if close.session < first]
+        return Past(
+            self._symbols,
+            self._table,
+            self._calendar,
+            max_jump=self._max_jump,
+            recorded=[*earlier, *self._recorded],
+        )
+
     def memory(self, now: Snapshot, before: date) -> Memory:
         """Return what the check of the next bar compares with."""
         levels = {
             bar.symbol: Level(close.at, float(bar.close))
             for close in self._of_file(before, 1)
+            for bar in close.bars
+        }
+        levels |= {
+            bar.symbol: Level(close.at, float(bar.close))
+            for close in self.closes(before, 1)
             for bar in close.bars
         }
         levels |= {symbol: Level(mark.at, float(mark.price)) for symbol, mark in now.marks.items()}

@@ -7,8 +7,8 @@ import pytest
 
 from daemon.__main__ import Arguments, End, configured, parsed, reload, run, verdict
 from daemon.brokers.paper_book import BookRefused
+from daemon.feeds.opening import FeedImpossible
 from daemon.feeds.prices import PriceFileInvalid
-from daemon.life import TradingImpossible
 from daemon.lock import StateHeld
 from state.given import ConfigurationInvalid
 from state.journal import CommitInDoubt, CorruptJournal
@@ -18,7 +18,7 @@ from strategies.plugin import StrategyUnknown
 @pytest.mark.parametrize(
     ("failure", "end"),
     [
-        pytest.param(TradingImpossible("feed.kind"), End.BAD_CONFIGURATION, id="not built"),
+        pytest.param(FeedImpossible("feed.kind"), End.BAD_CONFIGURATION, id="feed"),
         pytest.param(PriceFileInvalid("f", "empty"), End.BAD_CONFIGURATION, id="price file"),
         pytest.param(StrategyUnknown("?", ()), End.BAD_CONFIGURATION, id="strategy"),
         pytest.param(StateHeld("/s", 1), End.STATE_HELD, id="held"),

@@ -111,3 +111,19 @@ def test_a_gateway_that_accepts_and_never_answers_is_no_end(tmp_path, made):
         assert not health.ok
         assert time.monotonic() - began < 60
         assert not desk.data()["broker"]["connected"]
+
+
+@pytest.mark.parametrize(
+    ("broker", "client"), [("ib", 17), pytest.param("paper", 18, marks=pytest.mark.nightly)]
+)
+def test_prices_of_a_gateway_come_over_one_connection(tmp_path, made, broker, client):
+    with Desk(tmp_path / "desk", made.port) as desk:
+        text = desk.file.read_text().replace('kind = "ib"', f'kind = "{broker}"')
+        desk.file.write_text(text + '[feed]\nkind = "ib"\n')
+        now = desk.start().until(lambda: desk.ready_to_trade() and desk.data())
+
+        assert now["feed"]["kind"] == "ib"
+        assert now["feed"]["connected"]
+        assert {ses.client_id for ses in made.sessions} == {client}
+        assert now["mode"] == ("live" if broker == "ib" else "paper")
+        assert "ib_history_unanswered" not in desk.said()

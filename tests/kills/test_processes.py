@@ -112,7 +112,7 @@ IMPOSSIBLE = {  # configuration, prices, and what is said of them
     "no number": ("[paper]\ninitial_cash = nan", None, ["config.toml:2"]),
     "no such exchange": ('[universe]\ncalendar = "XNYC"', None, ["XNYS"]),
     "no such strategy": ('[strategy]\nname = "inverse_volatilty"', None, ["inverse_volatility"]),
-    "no such feed": ('[feed]\nkind = "ib"', None, ["feed.kind"]),
+    "no account for a feed": ('[feed]\nkind = "ib"', None, ["ib.account"]),
     "no such socket": ('[control]\nsocket = "tcp://127.0.0.1:1"', None, ["config.toml:2"]),
     "no prices": (replaying(), None, ["prices.csv"]),
     "an empty file": (replaying(), "", ["prices.csv"]),

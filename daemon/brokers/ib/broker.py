@@ -80,6 +80,16 @@ class InteractiveBroker:
         """Return the number of the connection."""
         return self._connection
 
+    @property
+    def gateway(self) -> Gateway | None:
+        """Return the gateway while it has its servers, for prices to come over it, too."""
+        return self._gateway if self.connected else None
+
+    @property
+    def contracts(self) -> Contracts:
+        """Return what the gateway has of each symbol."""
+        return self._contracts
+
     def place(self, order: Order) -> None:
         """Send an order; what can't be sent as it is comes back refused."""
         gateway = self._gateway
