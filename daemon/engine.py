@@ -61,6 +61,7 @@ class Engine:
         clock: Clock,
         moment: Callable[[Snapshot], Moment],
         unfinished: Sequence[StoredCommand] = (),
+        snapshot_every: int = SNAPSHOT_EVERY,
     ) -> None:
         self.snapshot, self.head = snapshot, head
         self.disk_full = without_disk(snapshot)
@@ -75,7 +76,7 @@ class Engine:
         self._committed = asyncio.Condition()
         self._between_closes = asyncio.Event()
         self._between_closes.set()
-        self._saved = snapshot.seq
+        self._saved, self._every = snapshot.seq, snapshot_every
         self._ended = False
 
     async def ask(self, command: ClientCommand, cause: Cause) -> Reply:
@@ -241,7 +242,7 @@ class Engine:
                 wall,
                 orders=touched(now, events),
                 commands=tuple(rows.values()),
-                snapshot=now if now.seq - self._saved >= SNAPSHOT_EVERY else None,
+                snapshot=now if now.seq - self._saved >= self._every else None,
             )
             try:
                 self.head = await self._store.append(batch)

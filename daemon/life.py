@@ -122,7 +122,15 @@ class Life:
             )
             times = Times(self._calendar, self._clock, feed, self.settings)
             open_commands = await store.read(unfinished)
-            engine = Engine(snapshot, head, store, self._clock, times.moment, open_commands)
+            engine = Engine(
+                snapshot,
+                head,
+                store,
+                self._clock,
+                times.moment,
+                open_commands,
+                self._world.snapshot_every,
+            )
             broker = await self._broker(engine)
             owned.push_async_callback(broker.aclose)
             if (letting_go := led(feed, broker, self.settings, self._clock)) is not None:

@@ -22,6 +22,7 @@ from daemon.space import DiskSpace
 from daemon.store import open_store
 from daemon.telemetry.lifesign import Service
 from daemon.watch import Watch
+from state.chain import SNAPSHOT_EVERY
 from state.instrument import Instrument
 from state.record import Head
 from state.settings import Control, InteractiveBrokers, Settings
@@ -35,6 +36,7 @@ class World(Protocol):
     clock: Clock
     service: Service  # who started the daemon and wants to hear of it
     settle: float  # seconds that a byte already written to the broker may take to arrive, at most
+    snapshot_every: int  # events
 
     def strategy(self, name: str, parameters: Mapping[str, float]) -> Strategy:
         """Return the strategy of that name; raises StrategyUnusable."""
@@ -92,6 +94,7 @@ class Machine:
     """The machine itself."""
 
     settle: float = 0.0  # the paper broker reads its book after all that was sent
+    snapshot_every: int = SNAPSHOT_EVERY
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock: Clock = clock or SystemClock()

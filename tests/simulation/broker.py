@@ -11,6 +11,7 @@ from daemon.brokers.paper import PaperBroker
 from daemon.seams import BrokerUnavailable
 from state.quote import Quote
 from tests.simulation.loop import Process
+from tests.simulation.others import Others
 
 LATE = 2.0  # seconds that a byte written may take, at most
 SETTLE = 3.0  # what the daemon takes that to be
@@ -28,6 +29,7 @@ class Exchange:
         self._closes = []
         self._woken = asyncio.Event()
         self.up = asyncio.Event()
+        self.others = Others(self.chance)
 
     async def run(self):
         """Be there, and be there again after every crash."""
@@ -46,7 +48,7 @@ class Exchange:
 
     async def _trade(self):
         world = self.world
-        self.venue = await PaperBroker.open(
+        paper = await PaperBroker.open(
             world.folder / "venue.db",
             world.settings.paper,
             listener=self.report,
@@ -54,6 +56,7 @@ class Exchange:
             instrument=world.settings.instrument,
             calendar=world.calendar,
         )
+        self.venue = self.others.watched(paper)
         self.up.set()
         while True:
             await self._woken.wait()
@@ -91,6 +94,25 @@ class Exchange:
             )
             await self.loop.create_task(self.venue.on_quote(quote), context=self.process.context)
             self.world.traded()
+
+    def unasked(self, what):
+        """Let something happen that nobody here asked for, once anything was ever traded."""
+        others, close = self.others, self._last
+        if not self.up.is_set() or close is None:
+            return
+        if what == "order by hand":
+            session = self.world.calendar.next_session(close.session)
+            happening = others.order(self.venue, close, session)
+        else:
+            happening = others.put_right(self.venue)
+        self.world.befell(what)
+        self.loop.create_task(happening, context=self.process.context).add_done_callback(
+            self._happened
+        )
+
+    def _happened(self, task):
+        if error := task.exception():
+            self.world.wrong(f"the venue failed: {error!r}")
 
     def report(self, report):
         """The venue says something; the line carries it, more or less."""
@@ -202,6 +224,7 @@ class RemoteBroker:
         venue.place(order)
 
     def cancel(self, order):
+        self.world.asked_back(order)
         self._request("cancel", lambda venue: venue.cancel(order))
 
     def move_cash(self, ref, signed):

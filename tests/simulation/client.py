@@ -45,7 +45,12 @@ class Client:
                 reply = None
             if reply is not None:
                 self.world.answered(ask, key, reply, asked_at)
-                if reply.exit not in LATER or (calm and reply.error.code == "PENDING"):
+                code = None if reply.error is None else reply.error.code
+                if (
+                    reply.exit not in LATER
+                    or code == "APPROVAL_MISSING"
+                    or (calm and code == "PENDING")
+                ):
                     return reply  # what has no next bar is pending for ever
             elif self.chance.fault(0.02):
                 return None  # gone for good

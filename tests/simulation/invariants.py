@@ -10,19 +10,25 @@ from decimal import Decimal as D
 from msgspec.structs import replace
 
 from control.protocol import Exit, decode_reply, encode
-from state.command import CancelOrders
+from state.command import CancelOrders, ExecutePlan
+from state.denial import Code
 from state.event import (
     BarsClosed,
     CashMoved,
+    ExecutionCorrected,
     Halted,
     OrderCancelled,
     OrderNotPlaced,
     OrderRejected,
+    PlanApproved,
     PlanExecuted,
+    PlanRejected,
     Resumed,
 )
 from state.history import find_commands, orders, recorded
-from state.order import Status, request_id
+from state.order import OURS, Status, request_id
+from state.plan import PlanState
+from tests.simulation.others import by_hand
 
 PASSING = {Exit.INTERNAL, Exit.NOT_READY, Exit.PENDING, Exit.NOT_FOUND, Exit.INVALID}
 OUR_OID = "SELECT broker_oid FROM intent WHERE order_id = ?"
@@ -30,6 +36,11 @@ LAST_LOOK = (
     "SELECT type FROM event WHERE type IN ('started', 'reconcile_started', 'reconciled')"
     " ORDER BY seq DESC LIMIT 1"
 )
+TRADES = (
+    "SELECT order_id, execution_id, e.quantity_u FROM executions e JOIN orders USING (broker_oid)"
+    " WHERE e.symbol = ?"
+)
+LOSSES = {Code.DRAWDOWN, Code.DAY_LOSS}
 INITIAL = D(100_000)
 RECENT = timedelta(days=5)  # a sale of the session before may still be counted on
 
@@ -42,6 +53,9 @@ class Witness:
         self.sends, self.oids = Counter(), {}
         self.replies = defaultdict(dict)  # key -> {"accepted" | "final": (reply, when)}
         self.halts, self.never_placed, self.moves = {}, set(), {}
+        self.approved, self.rejected = set(), set()  # plans
+        self.named = set()  # orders that somebody asked back by name
+        self.revisions = Counter()  # by execution: the highest that was booked
 
     def wrong(self, what):
         """Note a violation, and when."""
@@ -58,23 +72,49 @@ class Witness:
                 self.wrong(f"I7 the halt of {scope} did not survive a restart")
         self.halts = dict(snapshot.halts)
         self.moves.update(snapshot.cash_moves)
+        for plan in snapshot.plans.values():
+            self.ruled(plan.plan_id, plan.state)
+
+    def ruled(self, plan_id, state):
+        """Somebody said yes or no to a plan, or it was executed: may it be?"""
+        if state is PlanState.APPROVED:
+            self.approved.add(plan_id)
+        elif state is PlanState.REJECTED:
+            self.rejected.add(plan_id)
+        elif state is PlanState.EXECUTED and plan_id in self.rejected:
+            self.wrong(f"I6 plan {plan_id} is executed after it was rejected")
 
     def committed(self, batch):
         """A batch is durable."""
         for order in batch.orders:
             self.disk.orders[order.order_id] = order
         bars = self.engine.snapshot.bars if self.engine else 0
+        funded = self.engine is None or self.engine.snapshot.funded
         for event in batch.events:
+            funded = funded or isinstance(event, CashMoved)
+            if isinstance(event, BarsClosed) and event.equity and not funded:
+                self.wrong(f"I5 equity is told as {event.equity}, and nobody knows the cash yet")
             match event:
                 case Halted(scope=scope):
                     self.halts[scope] = event
+                    if event.code in LOSSES and self.settings.risk.max_drawdown > 0.5:
+                        self.wrong(f"a false halt: {event.reason}")
+                case ExecutionCorrected(execution_id=name, revision=revision):
+                    if revision <= self.revisions[name]:
+                        self.wrong(f"I5 {name} goes back to revision {revision}")
+                    self.revisions[name] = revision
                 case Resumed(scope=scope):
                     self.halts.pop(scope, None)
                 case BarsClosed():
                     bars += 1
                 case CashMoved(amount=moved, ref=ref) if ref:
                     self.moves[ref] = moved
+                case PlanApproved(plan_id=plan_id):
+                    self.ruled(plan_id, PlanState.APPROVED)
+                case PlanRejected(plan_id=plan_id):
+                    self.ruled(plan_id, PlanState.REJECTED)
                 case PlanExecuted(plan_id=plan_id) if self.engine:
+                    self.ruled(plan_id, PlanState.EXECUTED)
                     plan = self.engine.snapshot.plans.get(plan_id)
                     if plan and (batch.wall >= plan.expires_at or plan.bars != bars):
                         self.wrong(f"I6 plan {plan_id} is executed after it expired")
@@ -92,7 +132,7 @@ class Witness:
         venue = self.venue if self.embedded else self.exchange.venue
         if venue is None:
             return None
-        if f"TM1.{order_id}" in venue._book.open:
+        if {f"{OURS}{order_id}", order_id} & venue._book.open.keys():
             return "open"
         rows = venue._file._connection.execute(
             "SELECT status FROM orders WHERE order_id = ?", (order_id,)
@@ -142,9 +182,14 @@ class Witness:
         gross = D(0)
         for column, symbol in enumerate(self.prices.symbols):
             lowest = D(int(self.prices.close[:, column].min())) / 1_000_000
-            units = account.positions.get(symbol, D(0))
+            units = max(account.positions.get(symbol, D(0)) - self.bought_by_hand(symbol), D(0))
             units += sum(
-                (o.left for o in account.open.values() if o.symbol == symbol and o.side > 0), D(0)
+                (
+                    o.left
+                    for o in account.open.values()
+                    if o.symbol == symbol and o.side > 0 and not by_hand(o.order_id)
+                ),
+                D(0),
             )
             if order.symbol == symbol and order.quantity > 0:
                 units += order.quantity
@@ -161,6 +206,36 @@ class Witness:
             )
             if selling > account.positions.get(order.symbol, D(0)):
                 self.wrong(f"I6 {order.order_id} sells {order.symbol} short")
+
+    def asked_back(self, order):
+        """The daemon asks an order back: somebody else's only if somebody said so."""
+        if order.external and order.order_id not in self.named:
+            self.wrong(f"I6 {order.order_id} is somebody else's, and is asked back")
+
+    def bought_by_hand(self, symbol):
+        """Units that others bought, at times when nobody could know: no limit of ours is broken."""
+        return sum((units for name, _, units in self.trades(symbol) if by_hand(name)), D(0))
+
+    def held(self, symbol, account):
+        """Units held at the venue, but for what the daemon can't have heard of yet."""
+        if self.exchange is None or not self.exchange.others.given:
+            return account.positions.get(symbol, D(0))
+        now = self.engine.snapshot
+        return sum(
+            (
+                units
+                for name, execution, units in self.trades(symbol)
+                if not by_hand(name) or name in now.orders or execution in now.executions
+            ),
+            D(0),
+        )
+
+    def trades(self, symbol):
+        """Return order, execution and units of each trade that the venue has on record."""
+        if self.exchange is None or not self.exchange.others.given:
+            return []
+        rows = self.exchange.venue._file._connection.execute(TRADES, (symbol,))
+        return [(name, execution, D(units_u) / 1_000_000) for name, execution, units_u in rows]
 
     def credited(self, symbol, order):
         """Units of a symbol that the gate may have counted on being sold: what is rotated."""
@@ -198,7 +273,7 @@ class Witness:
         for symbol in self.prices.symbols:
             held = now.ledger.held(symbol)
             buying, selling = now.working(symbol)
-            true = account.positions.get(symbol, D(0))
+            true = self.held(symbol, account)
             if not held - selling <= true <= held + buying:
                 self.wrong(
                     f"I6 {symbol}: {true} are held at the venue, we count on {held - selling}"
@@ -221,6 +296,9 @@ class Witness:
             return
         if isinstance(ask, CancelOrders) and reply.warnings:
             return  # done while nothing could be written down, and says so
+        needed = isinstance(ask, ExecutePlan) and ask.require_approval
+        if needed and reply.ok and ask.plan_id not in self.approved:
+            self.wrong(f"I6 plan {ask.plan_id} is executed, and nobody approved it")
         plain = replace(reply, replayed=False)
         kind = "accepted" if reply.status == "accepted" else "final"
         known = self.replies[key]
@@ -257,7 +335,8 @@ class Witness:
                 self.wrong(f"I2 {order_id} is {order.status}, at the venue {status}")
             if order_id in self.never_placed and status is not None:
                 self.wrong(f"I9 {order_id} was told not placed, and is {status} at the venue")
-        if stray := theirs.keys() - ours.keys():
+        strange = {name for name in theirs if by_hand(name)}  # over before anybody saw it
+        if stray := theirs.keys() - ours.keys() - strange:
             self.wrong(f"I4 the venue has orders that are not on record: {sorted(stray)}")
         self.promises(ours, theirs)
         self.counted = len(theirs)

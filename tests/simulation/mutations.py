@@ -196,6 +196,124 @@ MUTATIONS = {
             "                            rows[event.rid] = replace(mine, final=True)\n",
         )
     ],
+    "a corrected execution is not booked": [
+        (
+            "state/booking.py",
+            "    if known is not None and said.revision <= known.revision:\n",
+            "    if known is not None:\n",
+        )
+    ],
+    "an older revision is booked over a newer one": [
+        ("state/booking.py", "said.revision <= known.revision", "said.revision == known.revision")
+    ],
+    "a correction that was missed is not asked for": [
+        (
+            "daemon/recovery.py",
+            "if booked is None or booked.revision < fill.revision:",
+            "if booked is None:",
+        )
+    ],
+    "somebody else's order is not adopted": [
+        (
+            "daemon/recovery.py",
+            'if told.status == "open" and not (',
+            'if told.status == "open" and told.order_ref.startswith(OURS) and not (',
+        )
+    ],
+    "somebody else's order counts for nothing": [
+        (
+            "state/order.py",
+            "        left = abs(self.quantity) - self.filled\n",
+            "        if self.external:\n            return ZERO\n"
+            "        left = abs(self.quantity) - self.filled\n",
+        )
+    ],
+    "a halt asks back what somebody else ordered": [
+        (
+            "state/trading.py",
+            "        if order.external:\n            continue\n        if order.status is Status.P",
+            "        if order.status is Status.P",
+        )
+    ],
+    "a plan is executed that nobody approved": [
+        (
+            "state/planning.py",
+            "    if command.require_approval and plan.state is not PlanState.APPROVED:",
+            "    if False:",
+        )
+    ],
+    "a plan is executed that somebody rejected": [
+        ("state/binding.py", "    if plan.state is PlanState.REJECTED:", "    if False:")
+    ],
+    "a saved snapshot lacks the batch it is saved with": [
+        (
+            "daemon/engine.py",
+            "snapshot=now if now.seq - self._saved",
+            "snapshot=replace(self.snapshot, seq=now.seq) if now.seq - self._saved",
+        )
+    ],
+    "opening cash counts twice what was traded before": [
+        (
+            "state/reconciling.py",
+            "        initial = found.broker_cash - booked",
+            "        initial = found.broker_cash",
+        )
+    ],
+    "losses are measured before anybody knows the cash": [
+        (
+            "state/marking.py",
+            "    equity = now.ledger.cash + net if now.funded else ZERO  # nobody",
+            "    equity = now.ledger.cash + net  # nobody",
+        ),
+        ("state/marking.py", "now.start is None or not now.funded or", "now.start is None or"),
+    ],
+    "nobody compares the books when the line is back": [
+        (
+            "daemon/link.py",
+            "        return self._broker.connected and self._broker.connection == self._connection",
+            "        return True",
+        ),
+        (
+            "daemon/sender.py",
+            "return self._broker.connected and self._broker.connection == self._connection",
+            "return self._broker.connected",
+        ),
+    ],
+    "what is in doubt is looked for at the start only": [
+        (
+            "daemon/link.py",
+            "        floor = await recover(self._engine, self._broker, self._clock, "
+            "self._settle)\n",
+            "        from daemon.recovery import compare\n"
+            "        if self.tried.is_set():\n"
+            "            await self._engine.tell(RecordReconciliation(started=True))\n"
+            "            await compare(self._engine, self._broker)\n"
+            "            floor = await self._broker.next_oid()\n"
+            "        else:\n"
+            "            floor = await recover(\n"
+            "                self._engine, self._broker, self._clock, self._settle)\n",
+        ),
+        (
+            "daemon/link.py",
+            "        await check(self._engine, self._broker, self._clock, self._settle, owing)",
+            "        from daemon.recovery import compare\n"
+            "        await compare(self._engine, self._broker)",
+        ),
+    ],
+    "a cancel that was lost is not sent again": [
+        (
+            "daemon/recovery.py",
+            "            broker.cancel(order)  # the first",
+            "            pass  # the first",
+        )
+    ],
+    "a commit in doubt is told as an internal error": [
+        (
+            "daemon/handlers.py",
+            "        except (EngineEnded, CommitInDoubt):",
+            "        except ZeroDivisionError:",
+        )
+    ],
 }
 
 

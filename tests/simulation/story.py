@@ -11,12 +11,14 @@ from control.protocol import Events, Health, Orders, Portfolio, Reconcile, Statu
 from daemon.calendar import Calendar, Session
 from daemon.feeds.prices import PriceTable
 from state.command import (
+    ApprovePlan,
     CancelOrders,
     ExecutePlan,
     Halt,
     MakePlan,
     MoveCash,
     Rebalance,
+    RejectPlan,
     Resume,
     SubmitOrder,
 )
@@ -81,6 +83,8 @@ class Probabilities(msgspec.Struct):
     jump: float = 0.0  # clock jumps a second
     stop: float = 0.0  # clean stops a second
     file: float = 0.0  # halts by file a second
+    by_hand: float = 0.0  # orders of others a second
+    put_right: float = 0.0  # trades corrected a second
 
 
 def probabilities(chance):
@@ -107,6 +111,8 @@ def probabilities(chance):
         jump=pick([0.1, 0.0]),
         stop=pick([0.05, 0.0]),
         file=pick([0.15, 0.03, 0.0, 0.0]),
+        by_hand=pick([0.3, 0.0, 0.0]),
+        put_right=pick([0.6, 0.2, 0.0, 0.0]),
     )
 
 
@@ -181,6 +187,7 @@ def asked(chance, world):
             "resume",
             "cash",
             "plan",
+            "plan",
             "reconcile",
             "question",
             "cancel",
@@ -202,7 +209,7 @@ def asked(chance, world):
                 chance.pick(["deposit", "withdraw", "dividend"]), D(chance.whole(1, 3000))
             )
         case "plan":
-            if world.plans and chance.happens(0.7):
+            if world.plans and chance.happens(0.3):
                 return ExecutePlan(chance.pick(world.plans))
             return MakePlan()
         case "reconcile":
@@ -227,6 +234,12 @@ def asked(chance, world):
         D(chance.whole(1, 30_000 // price)),
         None if limit is None else (limit * price).quantize(D("0.01")),
     )
+
+
+def ruling(chance, plan):
+    """Return what is done with a plan that was just made: a yes, a no, nothing; and its orders."""
+    said = chance.pick([[RejectPlan(plan)], [ApprovePlan(plan)], []])
+    return [*said, ExecutePlan(plan, require_approval=chance.pick([True, False]))]
 
 
 def harmless(ask):

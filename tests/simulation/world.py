@@ -26,7 +26,7 @@ from daemon.pool import InlinePool
 from daemon.seams import BrokerUnavailable
 from daemon.server import Service
 from daemon.telemetry import lifesign
-from state.command import Resume
+from state.command import CancelOrders, MakePlan, Resume
 from state.journal import CommitInDoubt, JournalFull
 from state.order import OPEN, Status
 from strategies.plugin import Strategy
@@ -35,6 +35,7 @@ from tests.simulation.client import Client
 from tests.simulation.disk import Disk
 from tests.simulation.invariants import Witness
 from tests.simulation.loop import Killed, Process, SimLoop, Stuck
+from tests.simulation.others import by_hand
 from tests.simulation.wire import ANN, Network
 
 BEGAN = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -72,6 +73,7 @@ class Host:
         self.clock = world.clock
         self.service = lifesign.Service({}, 0)
         self.settle = 0.0 if world.embedded else broker.SETTLE
+        self.snapshot_every = world.snapshot_every
 
     def strategy(self, name, parameters):
         return Strategy("wishes", 4, {}, self.world.wished)
@@ -167,6 +169,7 @@ class Simulation(Witness):
         self.stop = self.ending = None
         self.ends = Counter()
         self.kill_at_commit = self.p.kill_at_commit
+        self.snapshot_every = chance.pick([5, 40, 10_000])
 
     def wished(self, closes, held, parameters):
         """What the strategy wants: something else at every close."""
@@ -247,6 +250,10 @@ class Simulation(Witness):
             if chance.fault(p.stop / 2) and not self.process.dead:
                 self.befell("clean stop")
                 self.loop.create_task(self.stopped(self.process, self.stop))
+            if chance.fault(p.by_hand / 2) and self.exchange is not None:
+                self.exchange.unasked("order by hand")
+            if chance.fault(p.put_right / 2) and self.exchange is not None:
+                self.exchange.unasked("trade put right")
             if chance.fault(p.file / 2):
                 self.befell("halt file")
                 scope = chance.pick(["symbol:KO", "account"])
@@ -272,10 +279,15 @@ class Simulation(Witness):
             ask = story.asked(chance, self)
             key = None if story.harmless(ask) else f"client {number} {leg}"
             done.append((ask, key))
+            if isinstance(ask, CancelOrders):
+                self.named.add(ask.order_id)
             twin = None
             if key is not None and chance.happens(0.15):  # a zombie of the same task
                 twin = self.loop.create_task(Client(self).ask(ask, key))
-            await client.ask(ask, key)
+            reply = await client.ask(ask, key)
+            if isinstance(ask, MakePlan) and reply is not None and reply.ok:
+                for n, follows in enumerate(story.ruling(chance, reply.data["plan_id"])):
+                    await client.ask(follows, f"{key} {n}")
             if twin is not None:
                 await twin
             if chance.happens(0.2):
@@ -373,6 +385,8 @@ class Simulation(Witness):
                 return "a live order is not open at the venue"
             if not order.open and order.working:
                 return "an order still owes executions"
+        if strange := [o for o in venue.open if by_hand(o) and o not in now.orders]:
+            return f"{strange} are open at the venue, and not adopted"
         if engine.busy or not engine._inbox.empty():
             return "the engine is busy"
         return ""
