@@ -124,6 +124,7 @@ async def desk(
     propose=None,
     weights=(0.5, 0.25),
     opened=True,
+    mind=None,
     between=lambda paper: paper,
     **run,
 ):
@@ -165,7 +166,15 @@ async def desk(
     closes = Closes(("KO", "PG"), 10)
     wanted = propose or (lambda prices, held: dict(zip(("KO", "PG"), weights, strict=True)))
     trader = Trader(
-        engine, broker, sender, closes, wanted, strategy="test", account="TEST", due=due
+        engine,
+        broker,
+        sender,
+        closes,
+        wanted,
+        strategy="test",
+        account="TEST",
+        due=due,
+        mind=mind,
     )
     stop = asyncio.Event()
     effects = Effects(broker, sender, halt_file, stop)
