@@ -39,7 +39,7 @@ class Live:
         self._readers.add(mine)
         self._wanted.set()
         try:
-            mine.put_nowait(await self._make())
+            newest(mine, await self._make())  # one may have come while this was made
             while True:
                 yield b"event: view\ndata: " + await mine.get() + b"\n\n"
         finally:

@@ -88,6 +88,35 @@ async def test_a_slow_reader_gets_the_newest_and_nothing_piles_up(parts):
     await slow.aclose()
 
 
+async def test_a_view_that_comes_while_the_first_is_made_does_not_turn_the_reader_away():
+    asked = []
+
+    def make():
+        asked.append(asyncio.get_running_loop().create_future())
+        return asked[-1]
+
+    clock = FakeClock(runs=False)
+    live = Live(make, clock)
+    loop = asyncio.get_running_loop().create_task(live.run())
+    one, other = live.stream(), live.stream()
+    there = asyncio.ensure_future(anext(one))
+    await turn(clock, 0)
+    comes = asyncio.ensure_future(anext(other))
+    await turn(clock, 0)
+    for view, wanted in zip(
+        b"123", asked, strict=True
+    ):  # the one who was there, the loop, who comes
+        wanted.set_result(bytes([view]))
+        await turn(clock, 0)
+
+    assert await there == b"event: view\ndata: 1\n\n"
+    assert await comes == b"event: view\ndata: 3\n\n"
+    await one.aclose()
+    await other.aclose()
+    loop.cancel()
+    await asyncio.wait([loop])
+
+
 async def test_when_the_last_reader_leaves_no_more_is_made(parts):
     world, clock, live = parts
     stream = live.stream()
