@@ -110,11 +110,12 @@ def test_the_largest_and_the_finest_amounts_pass():
 
 tables = st.recursive(
     st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
 )
 
 
-@given(st.dictionaries(st.text(), tables, min_size=1), st.data())
+@given(st.dictionaries(st.text(), tables, min_size=1, max_size=4), st.data())
 def test_a_key_that_stands_twice_is_found_wherever_it_stands(table, data):
     once(msgspec.json.encode({"inner": [table, table]}))
 
