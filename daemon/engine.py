@@ -13,12 +13,7 @@ from control.protocol import Reply, decode_reply
 from daemon.keeping import finalised, replayed, row, touched, unjournaled, without_disk
 from daemon.message import SUBMITTING, URGENT, Act, Answer, EngineEnded, Message
 from daemon.recollection import Recollection
-from daemon.replies import (
-    busy,
-    disk_full_reply,
-    first_reply,
-    unavailable_reply,
-)
+from daemon.replies import busy, disk_full_reply, first_reply, unavailable_reply
 from daemon.seams import Clock, Store
 from state.chain import SNAPSHOT_EVERY
 from state.command import (
