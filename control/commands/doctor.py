@@ -1,9 +1,10 @@
 """`tm doctor`."""
 
+import asyncio
 import os
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,16 @@ from control.protocol import Exit, Fault, Query, Reply
 from control.render import Ink
 from control.session import PATIENT, Session, session
 from control.version import VERSION
+from state.settings import Settings
 
 COLOURS = {"ok": "green", "warn": "yellow", "bad": "red"}
 
 
 def doctor(context: typer.Context) -> None:
-    """Check this machine and the daemon, with a remedy beside each finding.
+    """Check this machine, the daemon, and a gateway of Interactive Brokers if one is configured.
+
+    Each finding has its remedy beside it. The gateway is asked step by step, over a connection of
+    the doctor's own; nothing is sent that could trade.
 
     Example: tm doctor
 
@@ -32,6 +37,7 @@ def doctor(context: typer.Context) -> None:
     """
     now = session(context)
     findings = [configuration(), state(now.state()), halt_file(now.state()), *daemon(now)]
+    findings += gateway(findings)
     verdict = diagnosis.worst(findings)
     data = {"verdict": verdict, "checks": msgspec.to_builtins(findings)}
     if verdict != "bad":
@@ -43,18 +49,34 @@ def doctor(context: typer.Context) -> None:
 
 def configuration() -> Finding:
     """Look at the configuration as `tmd --check` would."""
+    path, _, problems = configured()
+    return diagnosis.of_configuration(path, problems)
+
+
+def configured() -> tuple[str | None, Settings | None, Sequence[str]]:
+    """Return the configuration's file and its settings, or what is wrong with it."""
     from state.configuration import decode
     from state.given import ConfigurationInvalid
 
     path = configuration_file(None, os.environ, os.path.exists)
     try:
         text = Path(path).read_text("utf-8") if path else ""
-        decode(text, path or "nothing", os.environ)
+        return path, decode(text, path or "nothing", os.environ).settings, ()
     except (OSError, UnicodeDecodeError) as error:
-        return diagnosis.of_configuration(path, [f"{path} can't be read: {error}"])
+        return path, None, [f"{path} can't be read: {error}"]
     except ConfigurationInvalid as error:
-        return diagnosis.of_configuration(path, list(map(str, error.problems)))
-    return diagnosis.of_configuration(path, [])
+        return path, None, list(map(str, error.problems))
+
+
+def gateway(so_far: Sequence[Finding]) -> Sequence[Finding]:
+    """Ask the gateway of Interactive Brokers, step by step, where one is configured."""
+    _, settings, _ = configured()
+    if settings is None or "ib" not in {settings.broker.kind, settings.feed.kind}:
+        return ()
+    from daemon.brokers.ib.examining import examined
+
+    daemon_is_there = any(one.name == "daemon" and one.grade != "bad" for one in so_far)
+    return asyncio.run(examined(settings, daemon_is_there=daemon_is_there))
 
 
 def state(path: str) -> Finding:

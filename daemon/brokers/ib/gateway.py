@@ -23,6 +23,10 @@ class ClientIdInUse(BrokerUnavailable):
     """
 
 
+class AccountUnknown(BrokerUnavailable):
+    """The login behind the gateway has other accounts."""
+
+
 class State(StrEnum):
     """How far an order would get. Orders go only when ready."""
 
@@ -92,7 +96,7 @@ class Gateway:
             said = str(why) or type(why).__name__
             raise BrokerUnavailable(f"no gateway at {at.host}:{at.port}: {said}") from why
         if at.account not in self.ib.managedAccounts():
-            raise BrokerUnavailable(f"the gateway at {at.host}:{at.port} has no {at.account}")
+            raise AccountUnknown(f"the gateway at {at.host}:{at.port} has no {at.account}")
 
     async def probe(self) -> None:
         """Ask for the time; without an answer be down and raise BrokerUnavailable."""
