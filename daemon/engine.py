@@ -60,7 +60,7 @@ class Engine:
     ) -> None:
         self.snapshot, self.head = snapshot, head
         self.disk_full = without_disk(snapshot)
-        self.busy = False
+        self.busy = self._ended = False
         self.act: Act = lambda events, now: None
         self._store, self._clock, self._moment = store, clock, moment
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
@@ -72,7 +72,6 @@ class Engine:
         self._between_closes = asyncio.Event()
         self._between_closes.set()
         self._saved, self._every = snapshot.seq, snapshot_every
-        self._ended = False
 
     async def ask(self, command: ClientCommand, cause: Cause) -> Reply:
         """Return the durable reply to a client's command; the same key gets the same reply.
