@@ -44,16 +44,17 @@ def evolved(known: Evolution, event: Happened) -> Evolution:
             return replace(known, runs={**kept, run_id: begun})
         case GenerationBred():
             run = known.runs[event.run_id]
+            most = max(run.evaluations, event.evaluations)  # a resumed run repeats some
             bred = replace(
                 run,
                 stage=event.stage,
                 generation=event.generation,
-                evaluations=event.evaluations,
+                evaluations=most,
                 seconds=event.seconds,
                 best=event.best,
                 retries=event.retries,
             )
-            more = max(0, event.evaluations - run.evaluations)  # a resumed run repeats some
+            more = most - run.evaluations
             return replace(known, runs={**known.runs, run.run_id: bred}, trials=known.trials + more)
         case HoldoutTouched(run_id, _, first, last):
             touches = [touch for touch in known.touches if touch.run_id != run_id]

@@ -85,9 +85,11 @@ def test_a_run_goes_on_under_its_own_name():
 def test_every_evaluation_of_every_run_is_a_trial_once():
     """What a resumed run does again was counted before."""
     now = after(STARTED, bred(0, 32), bred(1, 64), STARTED, bred(1, 64), bred(2, 96), ended())
+    anew = after(STARTED, bred(0, 32), bred(1, 64), STARTED, bred(0, 32), bred(1, 64), bred(2, 96))
     second = after(STARTED, bred(0, 32), ended(), replace(STARTED, run_id="r2"), bred(0, 32, "r2"))
 
     assert now.evolution.trials == 96
+    assert anew.evolution.trials == 96
     assert second.evolution.trials == 64
 
 
