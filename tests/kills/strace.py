@@ -4,14 +4,17 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 import pytest
 
+CALLS = "trace=write,pwrite64,fsync,fdatasync,ftruncate,unlink"
+SEEN = ("--seccomp-bpf", "-y", "-xx", "-s", str(1 << 20), "-e")
 CALL = re.compile(r"(\w+)\((.*)\) += (-?\d+)")
+BROKEN_OFF, RESUMED = "<unfinished ...>", re.compile(r"\d+ +<\.\.\. \w+ resumed>")
 PATH = re.compile(r"\d+<([^>]*)>")
 TEXT = re.compile(r'"([^"]*)"')
 SECTOR = 512  # bytes: what a disk writes whole or not at all
@@ -42,16 +45,32 @@ def strace(
 
 def traced(trace: Path, program: list[object], under: tuple[str, ...] = ()) -> list[Did]:
     """Run a program to its end and return what it did to its files, in order."""
-    calls = "trace=write,pwrite64,fsync,fdatasync,ftruncate,unlink"
-    how = ("--seccomp-bpf", "-y", "-xx", "-s", 1 << 20, "-e", calls, "-o", trace)
-    done = strace(*how, program=program, under=under)
+    done = strace(*SEEN, CALLS, "-o", trace, program=program, under=under)
     assert done.returncode == 0, done.stderr
+    return seen_in(trace)
+
+
+def seen_in(trace: Path, files: tuple[str, ...] = ("journal.db",)) -> list[Did]:
+    """Return what a trace saw done to some files, and acknowledged, in order."""
     with trace.open() as lines:
-        return [did for line in lines for did in deeds(line)]
+        return [did for line in ended(lines) for did in deeds(line, files)]
 
 
-def deeds(line: str) -> Iterator[Did]:
-    """Yield what one line of a trace says was done, if it concerns a journal or stdout."""
+def ended(lines: Iterable[str]) -> Iterator[str]:
+    """Yield each call of a trace where it ended; another thread may have come between."""
+    begun: dict[str, str] = {}
+    for line in lines:
+        pid = line.partition(" ")[0]
+        if line.rstrip().endswith(BROKEN_OFF):
+            begun[pid] = line.rpartition(BROKEN_OFF)[0]
+        elif resumed := RESUMED.match(line):
+            yield begun.pop(pid) + line[resumed.end() :]
+        else:
+            yield line
+
+
+def deeds(line: str, files: tuple[str, ...]) -> Iterator[Did]:
+    """Yield what one line of a trace says was done, if it concerns the files or a reply."""
     call = CALL.search(line)
     if call is None or int(call[3]) < 0:
         return
@@ -65,8 +84,11 @@ def deeds(line: str) -> Iterator[Did]:
         if arguments.startswith("1<") and texts[0].startswith(b"ack"):
             yield Did("ack", data=texts[0])
         return
+    if name == "sendto":
+        yield Did("ack", data=texts[-1][: int(call[3])])
+        return
     file = Path(unescaped(on[1]).decode()).name if on else ""
-    if not file.startswith("journal.db") or file.endswith("-shm"):
+    if not file.startswith(files) or file.endswith("-shm"):
         return  # the log's index is memory: it is made anew from the log
     numbers = arguments.rsplit(", ", 1)
     if name == "pwrite64":

@@ -118,7 +118,7 @@ def at_every(tmp_path, file, calls, fault, ends=1):
 
 
 @pytest.mark.nightly
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("calls", [SYNC, WRITE])
 @pytest.mark.parametrize("file", ["journal.db-wal", "paper.db-wal"])
 def test_a_kill_at_any_write_or_sync_loses_and_doubles_nothing(tmp_path, file, calls):
@@ -126,7 +126,7 @@ def test_a_kill_at_any_write_or_sync_loses_and_doubles_nothing(tmp_path, file, c
 
 
 @pytest.mark.nightly
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize(("calls", "error"), [(SYNC, "EIO"), (WRITE, "EIO"), (WRITE, "ENOSPC")])
 def test_an_error_at_any_commit_ends_it_in_doubt_and_the_restart_decides(tmp_path, calls, error):
     assert at_every(tmp_path, "journal.db-wal", calls, f"error={error}", ends=3) > 8

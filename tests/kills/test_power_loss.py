@@ -95,7 +95,7 @@ def test_the_trace_saw_it_all(synced):
 
 def test_nothing_acknowledged_is_lost_to_a_power_failure(synced):
     before, done = synced
-    found = found_on(before, done, heads_of(done), images=400, seed=1)
+    found = found_on(before, done, heads_of(done), images=200, seed=1)
 
     assert found.lost == []
     assert found.bent == []
