@@ -42,6 +42,7 @@ def html(told: Report) -> str:
             "Execution",
             table("How orders fared", tables.execution(told)),
             plot(told, "shortfall"),
+            table("What rebalances fell short of the kernel by", tables.shortfall(told)),
             trades(told),
         ),
         section("Against the benchmark", table("Comparison", tables.against(told))),

@@ -38,6 +38,7 @@ from state.performance import Undefined, Valuation, time_weighted
 from state.period import Period
 from state.record import Recorded
 from state.session import Session, joined
+from state.shortfall import Measured
 from state.snapshot import Snapshot
 
 OrderEvent = (
@@ -104,6 +105,7 @@ class Chronicle:
         self.refused: Counter[str] = Counter()
         self.halts: list[Halt] = []
         self.flows: list[Flow] = []
+        self.measured = Measured()
         self.late = 0
         self.last: Recorded | None = None
         self.counting = False
@@ -130,6 +132,8 @@ class Chronicle:
                 self._moved(before, event)
             else:
                 self._executed(before, event)
+        if self.counting:
+            self.measured.take(event)
         match event:
             case BarsClosed():
                 self._closed(event)

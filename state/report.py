@@ -23,6 +23,7 @@ from state.record import Recorded
 from state.regimes import Beliefs, believed
 from state.session import Session
 from state.settings import Limits
+from state.shortfall import Shortfall
 from state.trades import Trade, trades
 
 WORST: Final = 5  # falls from a peak that are listed
@@ -117,6 +118,7 @@ class Report(msgspec.Struct, frozen=True):
     trades: tuple[Trade, ...] = ()
     beliefs: Beliefs | None = None
     baselines: tuple[Baseline, ...] = ()
+    shortfall: Shortfall = Shortfall()
 
 
 def report(
@@ -166,6 +168,7 @@ def report(
         exposure=series.exposure(sessions),
         trades=trades(told.placed.values()),
         beliefs=believed([(s.at, s.outlook) for s in sessions if s.outlook is not None]),
+        shortfall=told.measured.told(told.now),
     )
 
 

@@ -24,6 +24,7 @@ def markdown(told: Report) -> str:
         *section("Result", table(tables.result(told))),
         *section("Risk", table(tables.risk(told))),
         *section("Execution", table(tables.execution(told))),
+        *section("Against the kernel, in money", table(tables.shortfall(told))),
         *section("Against the benchmark", table(tables.against(told))),
         *section("Against the baselines", table(tables.baselines(told))),
         *section("Months", table(months(told))),

@@ -7,8 +7,10 @@ from typing import Final
 import msgspec
 
 from state.report import Report
+from state.shortfall import Split
 
 NOTHING: Final = "-"
+LATELY: Final = 20  # sessions with orders whose shortfall is listed
 
 Row = Sequence[str]
 
@@ -152,6 +154,22 @@ def symbols(told: Report) -> Listing:
             for s in told.by_symbol
         ),
     )  # fmt: skip
+
+
+def shortfall(told: Report) -> Listing:
+    """Return what rebalances fell short of the kernel's, lately by session, and in all."""
+    short = told.shortfall
+    rows: list[tuple[str, int, Split]] = [
+        (str(day.session), day.orders, day) for day in short.days[-LATELY:]
+    ]
+    rows += [("All of the period", short.orders, short.whole)] if short.orders else []
+    return listing(
+        ("Session", "Orders", "Delay", "Spread", "Cost", "Missed", "Fell short by"),
+        (
+            (name, str(orders), *map(money, (s.delay, s.spread, s.cost, s.missed, s.total)))
+            for name, orders, s in rows
+        ),
+    )
 
 
 def halts(told: Report) -> Listing:
