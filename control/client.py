@@ -22,12 +22,14 @@ from control.protocol import (
     encode,
     frame,
 )
+from control.skew import differing, explained
 from control.tls import NONE, Credentials, CredentialsInvalid, Untrusted, connected
 from control.version import VERSION
 
 STARTING: Final = 2.0  # seconds that a daemon may take from its socket's file to listening
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 2.0
+SKEWED: Final = frozenset({"BAD_REQUEST", "PROTOCOL_MISMATCH"})  # what another version may cause
 LATER: Final = frozenset({"BUSY", "STOPPING"})  # replies that promise a better one later
 
 START: Final = "start one with `tmd --demo`, `systemctl start trade-manager` or `docker start`"
@@ -191,6 +193,8 @@ class Link:
         if welcome.error.code in LATER:
             raise Busy(welcome.error)
         fault = welcome.error
+        if fault.code in SKEWED:
+            fault = explained(fault, welcome.version)
         denied = fault.code == "NOT_AUTHORISED"
         exit_ = Exit.NOT_AUTHORISED if denied else Exit.INVALID
         raise NoReply(exit_, fault.code, fault.message, fault.hint)
@@ -211,11 +215,12 @@ class Link:
         try:
             reply = decode_reply(self._receive())
         except msgspec.MsgspecError as e:
-            raise not_understood(e) from e
+            raise not_understood(e, self._daemon) from e
         if self._daemon == VERSION:
             return reply
-        skew = f"the daemon is version {self._daemon}, this client {VERSION}"
-        return replace(reply, warnings=(*reply.warnings, skew))
+        if reply.error is not None and reply.error.code in SKEWED:
+            return replace(reply, error=explained(reply.error, self._daemon))
+        return replace(reply, warnings=(*reply.warnings, differing(self._daemon)))
 
     def _receive(self) -> bytes:
         size = int.from_bytes(self._exactly(4), "big")
@@ -257,10 +262,12 @@ def forbidden(path: str) -> NoReply:
     return NoReply(Exit.NOT_AUTHORISED, "NOT_AUTHORISED", message, hint)
 
 
-def not_understood(error: Exception) -> NoReply:
-    """Return the failure of an answer that is none."""
+def not_understood(error: Exception, daemon: str = VERSION) -> NoReply:
+    """Return the failure of an answer that is none; `daemon` is the version it said it is."""
     hint = f"is it a trade-manager daemon, and of version {VERSION}? try `tm ping`"
-    return NoReply(Exit.INTERNAL, "BAD_REPLY", f"the answer can't be read: {error}", hint)
+    fault = Fault("BAD_REPLY", f"the answer can't be read: {error}", hint)
+    fault = explained(fault, daemon)
+    return NoReply(Exit.INTERNAL, fault.code, fault.message, fault.hint)
 
 
 def given_up(

@@ -5,6 +5,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from control.skew import differing, upgrade
+
 Grade = Literal["ok", "warn", "bad"]
 MIB: Final = 1 << 20
 LITTLE: Final = 1024 * MIB
@@ -59,8 +61,8 @@ def of_daemon(address: str, client: str, answer: Mapping[str, Any] | None, why: 
         remedy = "start it (tmd, systemctl start trade-manager, docker compose up -d) and try again"
         return Finding("daemon", "bad", why, remedy)
     if answer["version"] != client:
-        found = f"version {answer['version']}, this client {client}"
-        return Finding("daemon", "warn", found, "install the same version on both sides")
+        version = answer["version"]
+        return Finding("daemon", "warn", differing(version, client), upgrade(version, client))
     return Finding("daemon", "ok", f"version {client}, pid {answer['pid']}, at {address}")
 
 

@@ -37,7 +37,7 @@ class Running:
     async def _main(self, handle: Handler, limits: dict[str, Any]) -> None:
         self.loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self.loop.set_exception_handler(lambda _, context: self.complaints.append(context))
-        async with control_socket(self.path, handle, version=VERSION, **limits):
+        async with control_socket(self.path, handle, **{"version": VERSION, **limits}):
             self._ready.set()
             await self._stop.wait()
 

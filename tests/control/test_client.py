@@ -21,6 +21,7 @@ from control.protocol import (
     encode,
     frame,
 )
+from control.skew import explained
 from control.version import VERSION
 from state.command import Halt
 from tests.control.scripted import saying, serving
@@ -176,13 +177,13 @@ def test_another_protocol_is_told(path):
     mismatch = Fault("PROTOCOL_MISMATCH", "client 1, daemon 2", "install the same version")
     with acting(path, answering(b"", Welcome(2, "2.0.0", 1, mismatch))):
         end = refused(path, COMMAND)
-    assert (end.exit, end.fault) == (Exit.INVALID, mismatch)
+    assert (end.exit, end.fault) == (Exit.INVALID, explained(mismatch, "2.0.0"))
 
 
 def test_another_version_is_a_warning(path):
     with acting(path, answering(DONE, Welcome(PROTOCOL, "9.9.9", 1))):
         assert ask(str(path), COMMAND, 5.0).warnings == (
-            f"the daemon is version 9.9.9, this client {VERSION}",
+            f"the daemon is version 9.9.9, this client {VERSION}, the older of the two",
         )
 
 
