@@ -35,7 +35,11 @@ def struck(tmp_path: Path, calls: str, fault: str, when: int) -> tuple[int, int,
     return ended.returncode, max(acked, default=0), head.seq, ended.stdout
 
 
-@pytest.mark.parametrize("when", [1, 3, 8])  # the log's header, the first commit, a later one
+NIGHT = pytest.mark.nightly  # `test_every_sync` strikes the whole daemon at each of them too
+
+
+# the log's header, the first commit, a later one
+@pytest.mark.parametrize("when", [pytest.param(1, marks=NIGHT), 3, pytest.param(8, marks=NIGHT)])
 def test_a_sync_that_fails_ends_the_process_in_doubt(tmp_path, when):
     """The batch may be there or not; nobody was told either, and the restart decides."""
     code, acked, found, said = struck(tmp_path, SYNC, "error=EIO", when)
@@ -51,7 +55,15 @@ def test_a_disk_that_fills_in_a_commit_ends_the_process_in_doubt(tmp_path):
     assert (code, found) == (14, acked)
 
 
-@pytest.mark.parametrize(("calls", "when"), [(SYNC, 4), (WRITE, 1), (WRITE, 7), (WRITE, 30)])
+@pytest.mark.parametrize(
+    ("calls", "when"),
+    [
+        (SYNC, 4),
+        pytest.param(WRITE, 1, marks=NIGHT),
+        (WRITE, 7),
+        pytest.param(WRITE, 30, marks=NIGHT),
+    ],
+)
 def test_a_process_killed_at_a_write_or_sync_loses_nothing(tmp_path, calls, when):
     code, acked, found, _ = struck(tmp_path, calls, "signal=SIGKILL", when)
 

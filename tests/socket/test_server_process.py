@@ -246,7 +246,13 @@ def test_what_is_no_handshake_is_no_crash(tmd):
     assert tmd.ask(Ping()).ok
 
 
-@pytest.mark.parametrize("restart", [False, True], ids=["in one run", "across a restart"])
+@pytest.mark.parametrize(
+    "restart",
+    [
+        pytest.param(False, id="in one run", marks=pytest.mark.nightly),
+        pytest.param(True, id="across a restart"),
+    ],
+)
 async def test_ten_thousand_replays_of_one_key_are_one_reply_and_one_order(tmd, restart):
     key = f"again and again {restart}"
     request = Asked(SubmitOrder("buy", "WMT", D(1 + restart)), key=key)
