@@ -22,16 +22,21 @@ TODAY: Final = 600  # points of the day's curve
 
 
 class Viewer:
-    """Makes the view. It remembers the day's equity, which no journal record holds."""
+    """Makes the view. It remembers the day's equity, which no journal record holds.
+
+    The tail of the journal is remembered too, as it is shown: a record never changes, and to decode
+    the closes of twenty symbols again for each view would be most of its cost to the loop.
+    """
 
     def __init__(self, engine: Engine, store: Store, watch: Watch, zone: str) -> None:
         self._engine, self._store, self._watch, self._zone = engine, store, watch, zone
         self._today: deque[tuple[str, float]] = deque(maxlen=TODAY)
         self._session: date | None = None
+        self._tail: deque[dict[str, Any]] = deque(maxlen=TAIL)
 
     async def view(self) -> bytes:
         """Return the view as one line of JSON."""
-        tail = await self._store.read(recorded, max(0, self._engine.head.seq - TAIL), TAIL)
+        await self._follow_the_journal()
         orders = await self._store.read(orders_and_keys, False, None, ORDERS)
         now, facts = self._engine.snapshot, self._watch.status_facts()
         self._follow_the_day()
@@ -41,13 +46,24 @@ class Viewer:
             "health": builtin(self._watch.health()),
             "portfolio": builtin(answers.portfolio(now)),
             "orders": [builtin(order) for order in reversed(orders)],
-            "records": [{"seq": r.seq, **builtin(r.event)} for r in reversed(tail)],
+            "records": list(reversed(self._tail)),
             "today": list(self._today),
         }
-        for record in shown["records"]:
-            for whole in ("bars", "targets"):  # twenty a close would be most of the view
-                record.pop(whole, None)
         return msgspec.json.encode(shown)
+
+    async def _follow_the_journal(self) -> None:
+        """Read the records that are new, and keep the last."""
+        after = max(self._last(), self._engine.head.seq - TAIL)
+        for record in await self._store.read(recorded, after, TAIL):
+            if record.seq > self._last():  # another view may have been made meanwhile
+                shown = {"seq": record.seq, **builtin(record.event)}
+                for whole in ("bars", "targets"):  # twenty a close would be most of the view
+                    shown.pop(whole, None)
+                self._tail.append(shown)
+
+    def _last(self) -> int:
+        """Return the number of the last record that is shown, 0 before any."""
+        return int(self._tail[-1]["seq"]) if self._tail else 0
 
     def _follow_the_day(self) -> None:
         """Keep another point of the day's curve; a new session begins a new one."""

@@ -1,5 +1,7 @@
 """What each path says, and to whom."""
 
+import asyncio
+
 import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -9,7 +11,7 @@ from daemon.page.curve import Curve
 from daemon.page.live import Live
 from daemon.page.metrics import Metrics
 from daemon.page.routes import Routes
-from daemon.page.view import Viewer
+from daemon.page.view import TAIL, Viewer
 from daemon.watch import Verdict
 from state.status import status
 from tests.desk import desk
@@ -108,3 +110,24 @@ async def test_the_view_is_what_tm_would_say(routes):
     assert view["status"]["equity"] == "100000"
     assert view["records"][0]["seq"] == routes.desk.engine.head.seq
     assert "bars" not in view["records"][0]
+
+
+async def test_the_tail_is_the_journals_whoever_looked_before(routes):
+    d = routes.desk
+    viewer = Viewer(d.engine, d.store, d.watch, "America/New_York")
+
+    async def tail():
+        view = msgspec.json.decode(await viewer.view())
+        return [record["seq"] for record in view["records"]]
+
+    first = await tail()
+    for price in range(51, 54):
+        await d.close(price, 100)
+        both = await asyncio.gather(tail(), tail())
+        assert both[0] == both[1] != first
+        head = d.engine.head.seq
+        assert both[0] == list(range(head, max(0, head - TAIL), -1))
+    for price in range(60, 60 + TAIL):  # more than a view holds, and nobody looked
+        await d.close(price, 100)
+    head = d.engine.head.seq
+    assert await tail() == list(range(head, head - TAIL, -1))
