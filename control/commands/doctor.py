@@ -6,7 +6,7 @@ import shutil
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 import typer
@@ -25,19 +25,32 @@ from state.settings import Settings
 COLOURS = {"ok": "green", "warn": "yellow", "bad": "red"}
 
 
-def doctor(context: typer.Context) -> None:
+def doctor(
+    context: typer.Context,
+    drill: Annotated[
+        bool, typer.Option("--drill", help="Try out what a paper account's gateway does.")
+    ] = False,
+    record: Annotated[
+        str, typer.Option("--record", metavar="FILE", help="Where a drill leaves the wire.")
+    ] = "drill.jsonl",
+) -> None:
     """Check this machine, the daemon, and a gateway of Interactive Brokers if one is configured.
 
     Each finding has its remedy beside it. The gateway is asked step by step, over a connection of
     the doctor's own; nothing is sent that could trade.
 
+    With --drill, orders of one share far below the market are sent and taken back, on a paper
+    account only and while no daemon runs; the wire, without the names of accounts, is in FILE.
+
     Example: tm doctor
 
-    Exit codes: 0 nothing is bad, 12 something is.
+    Exit codes: 0 nothing is bad, 6 no drill is possible, 12 something is bad.
     """
     now = session(context)
     findings = [configuration(), state(now.state()), halt_file(now.state()), *daemon(now)]
     findings += gateway(findings)
+    if drill:
+        findings += drilled(now, findings, record)
     verdict = diagnosis.worst(findings)
     data = {"verdict": verdict, "checks": msgspec.to_builtins(findings)}
     if verdict != "bad":
@@ -114,6 +127,29 @@ def daemon(now: Session) -> list[Finding]:
     if audit is None:
         return [*found, Finding("audit", "bad", why, "`tm audit`")]
     return found + [diagnosis.of_audit(check) for check in audit["checks"]]
+
+
+def drilled(now: Session, so_far: Sequence[Finding], record: str) -> Sequence[Finding]:
+    """Drill, or end the command where that is not possible."""
+    from daemon.brokers.ib.drill_questions import NoDrill
+    from daemon.brokers.ib.drilling import drilled as drill
+
+    _, settings, problems = configured()
+    if any(one.name == "daemon" and one.grade != "bad" for one in so_far):
+        no_drill(now, so_far, "a daemon runs, and would take the drill's orders for another's")
+    if settings is None:
+        no_drill(now, so_far, "; ".join(problems))
+    try:
+        return drill(settings, Path(record))
+    except (NoDrill, OSError) as why:
+        no_drill(now, so_far, str(why))
+
+
+def no_drill(now: Session, so_far: Sequence[Finding], why: str) -> NoReturn:
+    """End the command: nothing was sent."""
+    fault = Fault("NO_DRILL", why, "see docs/interactive-brokers.md: a paper account, tmd stopped")
+    data = {"verdict": "bad", "checks": msgspec.to_builtins(so_far)}
+    now.finish(Reply("doctor", False, "refused", Exit.REFUSED, data=data, error=fault), page)
 
 
 def asked(now: Session, question: Query) -> tuple[Mapping[str, Any] | None, str]:

@@ -2,10 +2,13 @@ import asyncio
 
 import pytest
 
-from daemon.brokers.ib.gateway import ClientIdInUse, State
+from daemon.brokers.ib.gateway import Address, ClientIdInUse, Gateway, State
+from daemon.brokers.ib.recording import Message
 from daemon.brokers.ib.recovery_reads import book
 from daemon.seams import BrokerUnavailable
 from tests.ib.awaiting import until
+from tests.ib.conftest import ACCOUNT
+from tests.ib.gateway.replaying import Replaying
 
 
 async def test_a_connection_is_ready_only_when_the_books_were_compared(connections):
@@ -25,6 +28,21 @@ async def test_a_client_id_in_use_is_said_at_once(fake, connections):
         with pytest.raises(ClientIdInUse, match="client id 7 is in use"):
             await gateway.connect()
     assert gateway.state is State.DOWN
+
+
+async def test_one_that_refuses_the_client_id_and_keeps_the_line_open_is_let_go():
+    told = [
+        Message(1, "client", 0.0, ("v157..178",)),
+        Message(1, "gateway", 0.0, ("178", "20260304 12:00:00 EST")),
+        Message(1, "client", 0.0, ("71", "2", "7", "")),
+        Message(1, "gateway", 0.0, ("4", "2", "-1", "326", "client id is already in use", "")),
+    ]
+    played = await Replaying(told).start()
+    gateway = Gateway(Address("127.0.0.1", played.port, 7, ACCOUNT), 30.0)
+    with pytest.raises(ClientIdInUse):
+        await gateway.connect()
+    assert gateway.state is State.DOWN
+    await played.stop()
 
 
 async def test_a_gateway_that_accepts_and_never_answers_is_given_up(fake, connections):

@@ -126,7 +126,9 @@ class Gateway:
         """Let go of the connection for good."""
         self.ib.errorEvent -= self._heard
         self.ib.disconnectedEvent -= self._gone
-        self.ib.disconnect()
+        client = self.ib.client
+        # one that was refused before it was ready has no statistics to say good-bye with
+        (self.ib if client.isReady() else client).disconnect()
         self.state, self.reason = State.DOWN, reason
         self.gone.set()
 
