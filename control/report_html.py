@@ -8,7 +8,7 @@ from control.plots.report_plots import PLOTS
 from control.report_style import STYLE
 from state import report_tables as tables
 from state.report import Report
-from state.report_evolution import bred, runs, tests
+from state.report_evolution import bred, genes, promoted, runs, tests
 from state.report_markdown import MONTHS
 from state.report_tables import NOTHING, Listing, money, number, percent
 
@@ -111,6 +111,9 @@ def evolution(told: Report) -> tuple[str, ...]:
         plot(told, "samples"),
         table("Runs, their candidates' Sharpe ratios, and the gate", runs(told)),
         table("The newest verdict", tests(told)),
+        plot(told, "convergence") if told.convergence else "",
+        table("Genes that mattered in the newest run", genes(told)),
+        table("Put in charge", promoted(told)),
     )
 
 

@@ -82,6 +82,7 @@ def whole(run: Run) -> dict[str, Any]:
         "front": builtin(run.front),
         "candidate": run.candidate or None,
         "verdict": verdict,
+        "genes": builtin(run.genes),
     }
 
 

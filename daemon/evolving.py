@@ -15,7 +15,7 @@ from daemon.breeding_plan import Planner, Unbreedable
 from daemon.calendar import Calendar
 from daemon.engine import Engine
 from daemon.feeds.opening import PriceFeed
-from daemon.judging import History, candidate_of, judge, kept, verdict_of
+from daemon.judging import History, candidate_of, influences, judge, kept, verdict_of
 from daemon.seams import Clock, Pool
 from daemon.shadowing import Shadowing
 from daemon.workers import ExecutorUnusable, Workers, WorkersFailed
@@ -273,5 +273,6 @@ class Evolving:
                 genome_text(genome),
                 verdict,
                 self._engine.moment().at,
+                influences(now),
             )
         )

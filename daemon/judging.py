@@ -4,16 +4,19 @@ Imported by each worker: nothing here, or behind it, knows the broker, the journ
 """
 
 from functools import lru_cache
+from math import isnan
 from pathlib import Path
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from state.evolved import Verdict
+from state.evolved import Influence, Verdict
 from strategies.candidate import Stakes, chosen, verdict_on
-from strategies.evolution import Course, Stage, Standing, evaluated
+from strategies.evolution import Course, Stage, Standing, evaluated, objective_names, space
 from strategies.fitness import Market, Terms, simulated
+from strategies.genome import NAMES
+from strategies.importance import rank_correlations, spans
 
 Array = NDArray[np.float64]
 History = str | Market  # a folder of arrays on this machine, or the arrays themselves
@@ -66,3 +69,17 @@ def verdict_of(
     """Return the verdict on a candidate."""
     verdict = verdict_on(course, now, market_in(history), candidate, champion, stakes)
     return msgspec.structs.replace(verdict, out_of_sample=dict(verdict.out_of_sample))
+
+
+def influences(now: Standing) -> dict[str, Influence]:
+    """Return what is seen of each gene of the money stage over the last population."""
+    bounds, genes = space("money"), now.herd.genes
+    worth = now.herd.objectives[:, objective_names("money").index("return for risk")]
+    correlations, used = rank_correlations(genes, worth), spans(genes, bounds.low, bounds.high)
+    return {
+        name: Influence(None if isnan(correlation) else round(correlation, 4), round(span, 4))
+        for name, correlation, span, free in zip(
+            NAMES, correlations.tolist(), used.tolist(), bounds.free, strict=True
+        )
+        if free
+    }

@@ -1,7 +1,7 @@
 """The journal told as a report needs it: session by session, in one pass."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,6 +15,7 @@ from state.event import (
     CashMoved,
     CommandRefused,
     ExecutionCorrected,
+    GenerationBred,
     Halted,
     OrderAccepted,
     OrderCancelled,
@@ -28,6 +29,7 @@ from state.event import (
     OrderSubmitted,
     Resumed,
 )
+from state.evolved import RunId
 from state.execution_quality import Placed
 from state.headroom import equity, unpriced
 from state.instrument import ZERO, Symbol, amount, ratio
@@ -106,6 +108,7 @@ class Chronicle:
         self.halts: list[Halt] = []
         self.flows: list[Flow] = []
         self.measured = Measured()
+        self.bred: dict[RunId, dict[int, Mapping[str, float]]] = {}
         self.late = 0
         self.last: Recorded | None = None
         self.counting = False
@@ -146,6 +149,8 @@ class Chronicle:
                     else halt
                     for halt in self.halts
                 ]
+            case GenerationBred(run_id) if self.counting and event.stage != "perception":
+                self.bred.setdefault(run_id, {})[event.generation] = event.best
             case OrderDenied(denial=denial) if self.counting:
                 self.denied[denial.code.value] += 1
             case CommandRefused(denial=denial) if self.counting:

@@ -10,7 +10,17 @@ import msgspec
 from state.alert import Alert
 from state.belief import Belief
 from state.denial import Denial
-from state.evolved import Champion, Course, Ended, GenomeId, Member, RunId, Shadow, Verdict
+from state.evolved import (
+    Champion,
+    Course,
+    Ended,
+    GenomeId,
+    Influence,
+    Member,
+    RunId,
+    Shadow,
+    Verdict,
+)
 from state.instrument import Instrument, Symbol
 from state.order import Order, OrderId, Rid
 from state.plan import Plan, PlanId
@@ -515,6 +525,7 @@ class EvolutionEnded(msgspec.Struct, frozen=True, tag="evolution_ended"):
     candidate: str
     verdict: Verdict | None
     at: datetime
+    genes: Mapping[str, Influence] = {}
 
 
 class ShadowWatched(msgspec.Struct, frozen=True, tag="shadow_watched"):

@@ -41,6 +41,7 @@ def verdicts(known: Evolution) -> Mapping[str, object]:
                 "candidate_id": run.candidate_id,
                 "verdict": run.verdict,
                 "shadow": run.shadow,
+                "genes": run.genes,
             }
             for run in known.runs.values()
         ],

@@ -75,6 +75,17 @@ class Member(msgspec.Struct, frozen=True):
     objectives: Mapping[str, float]
 
 
+class Influence(msgspec.Struct, frozen=True):
+    """What is seen of one gene over a run's last population.
+
+    `correlation` is Spearman's with the return for risk, None where nothing varies; `span` the part
+    of its bounds that is still in use.
+    """
+
+    correlation: float | None
+    span: float
+
+
 class Shadow(msgspec.Struct, frozen=True):
     """What a candidate would have made of live sessions, none of which its run saw.
 
@@ -108,6 +119,7 @@ class Run(msgspec.Struct, frozen=True):
     verdict: Verdict | None = None
     ended: datetime | None = None
     shadow: Shadow = Shadow()
+    genes: Mapping[str, Influence] = {}
 
     @property
     def in_shadow(self) -> bool:

@@ -72,6 +72,7 @@ def evolved(known: Evolution, event: Happened) -> Evolution:
                 candidate=event.candidate,
                 verdict=event.verdict,
                 ended=event.at,
+                genes=event.genes,
             )
             return replace(known, runs={**known.runs, run.run_id: over})
         case ShadowWatched(run_id, shadow):

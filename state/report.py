@@ -91,7 +91,8 @@ class Report(msgspec.Struct, frozen=True):
 
     The first `equity` is that of the last close before the period. `drawdown` is of the returns,
     so that cash which comes or goes does not show in it, and is a positive fraction. `trades` are
-    the last 250 orders that traded.
+    the last 250 orders that traded. `convergence` has each generation of the newest run,
+    and the best return for risk in it.
     """
 
     period: Span
@@ -119,6 +120,7 @@ class Report(msgspec.Struct, frozen=True):
     beliefs: Beliefs | None = None
     baselines: tuple[Baseline, ...] = ()
     shortfall: Shortfall = Shortfall()
+    convergence: tuple[tuple[int, float], ...] = ()
 
 
 def report(
@@ -169,6 +171,7 @@ def report(
         trades=trades(told.placed.values()),
         beliefs=believed([(s.at, s.outlook) for s in sessions if s.outlook is not None]),
         shortfall=told.measured.told(told.now),
+        convergence=converged(told),
     )
 
 
@@ -211,6 +214,16 @@ def counted(told: Chronicle, figures: Figures) -> OrderCounts:
         delay_seconds=figures.figure("delay_seconds", lambda: quality.delay(placed)),
         denied=dict(sorted(told.denied.items())),
         refused=dict(sorted(told.refused.items())),
+    )
+
+
+def converged(told: Chronicle) -> tuple[tuple[int, float], ...]:
+    """Return the best return for risk of each generation that the newest run bred for money."""
+    newest = list(told.bred.values())[-1:]
+    return tuple(
+        (generation, round(best.get("return for risk", 0.0), 6))
+        for generations in newest
+        for generation, best in sorted(generations.items())
     )
 
 

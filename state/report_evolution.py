@@ -1,10 +1,16 @@
 """What a report says of evolution: who was bred, what the gate said of it, and why."""
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
 import msgspec
 
-from state.evolved import Member, Shadow, Verdict
+from state.evolved import Influence, Member, Shadow, Verdict
 from state.report import Report
 from state.report_tables import Listing, listing, number, percent
+
+SHOWN: Final = 8  # genes, those that mattered most
 
 
 class Bred(msgspec.Struct, frozen=True):
@@ -17,6 +23,7 @@ class Bred(msgspec.Struct, frozen=True):
     front: tuple[Member, ...] = ()
     verdict: Verdict | None = None
     shadow: Shadow = Shadow()
+    genes: Mapping[str, Influence] = {}
 
 
 def bred(told: Report) -> tuple[Bred, ...]:
@@ -61,4 +68,37 @@ def tests(told: Report) -> Listing:
             )
             for test in (verdict.tests if verdict else ())
         ),
+    )
+
+
+def genes(told: Report) -> Listing:
+    """Return the genes that went most with the return for risk in the newest run."""
+    run = next((each for each in reversed(bred(told)) if each.genes), None)
+    known = [
+        (abs(one.correlation), name, one)
+        for name, one in (run.genes if run else {}).items()
+        if one.correlation is not None
+    ]
+    known.sort(key=lambda each: (-each[0], each[1]))
+    return listing(
+        ("Gene", "Correlation with return for risk", "Of its bounds in use"),
+        ((name, f"{one.correlation:+.2f}", percent(one.span, 0)) for _, name, one in known[:SHOWN]),
+    )
+
+
+class InCharge(msgspec.Struct, frozen=True):
+    """A genome that was put in charge, as a report has it."""
+
+    genome_id: str
+    by: str
+    reason: str
+    at: datetime
+
+
+def promoted(told: Report) -> Listing:
+    """Return who was put in charge lately, by whom, and why."""
+    lately = msgspec.convert(told.evolution.get("promoted", ()), tuple[InCharge, ...])
+    return listing(
+        ("When", "Genome", "By", "Why"),
+        ((f"{one.at:%Y-%m-%d %H:%M}", one.genome_id, one.by, one.reason) for one in lately),
     )

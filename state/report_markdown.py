@@ -5,7 +5,7 @@ from typing import Final
 
 from state import report_tables as tables
 from state.report import Report
-from state.report_evolution import runs, tests
+from state.report_evolution import genes, promoted, runs, tests
 from state.report_tables import NOTHING, Listing, percent
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -33,6 +33,8 @@ def markdown(told: Report) -> str:
         *section("Beliefs", table(tables.beliefs(told))),
         *section("Evolution", table(runs(told))),
         *section("The newest verdict", table(tests(told))),
+        *section("Genes that mattered", table(genes(told))),
+        *section("Put in charge", table(promoted(told))),
         *section("Halts", table(tables.halts(told))),
         *section("Cash movements", table(tables.flows(told))),
     ]

@@ -12,6 +12,7 @@ from control.render import Ink, facts, number, table, text
 from control.session import PATIENT, session
 from state.command import CancelEvolution
 
+SHOWN = 8  # genes of a run, those that mattered most
 LONG = 3600.0  # seconds that `wait` waits, unless --timeout says otherwise
 
 
@@ -140,7 +141,18 @@ def page(reply: Reply, ink: Ink) -> str:
             parts.append(f"and {len(data['front']) - 12} more: --json has all")
     if data["verdict"] is not None:
         parts.append(judged(data, ink))
+    if genes := influential(data["genes"]):
+        parts.append(table(("gene", "with return for risk", "of its bounds"), genes, ink))
     return "\n\n".join(parts)
+
+
+def influential(genes: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
+    """Return the genes that go most with the return for risk, and how much of them is in use."""
+    known = [(name, one) for name, one in genes.items() if one["correlation"] is not None]
+    known.sort(key=lambda each: -abs(each[1]["correlation"]))
+    return [
+        (name, f"{one['correlation']:+.2f}", f"{one['span']:.0%}") for name, one in known[:SHOWN]
+    ]
 
 
 def judged(data: Mapping[str, Any], ink: Ink) -> str:

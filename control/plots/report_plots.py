@@ -181,6 +181,19 @@ def samples(told: Report) -> Draw:
     return draw
 
 
+def convergence(told: Report) -> Draw:
+    """Draw the best return for risk of each generation of the newest run."""
+
+    def draw(axes: "Axes") -> None:
+        axes.set_xlabel("generation")
+        axes.set_ylabel("best return for risk, bred bars")
+        generations = [generation for generation, _ in told.convergence]
+        best = [value for _, value in told.convergence]
+        axes.plot(generations, best, color=SERIES[0], marker="o", markersize=3)
+
+    return draw
+
+
 PLOTS: Final[Mapping[str, tuple[str, Callable[[Report], Draw]]]] = {
     "equity": ("Equity, and the benchmark from the same start", equity),
     "drawdown": ("Drawdown", drawdown),
@@ -190,6 +203,7 @@ PLOTS: Final[Mapping[str, tuple[str, Callable[[Report], Draw]]]] = {
     "symbols": ("Profit after fees, by symbol", symbols),
     "shortfall": ("Cost of each order against its decision", shortfalls),
     "front": ("The newest front of evolution; a diamond, the candidate", front),
+    "convergence": ("The newest run, generation by generation", convergence),
     "samples": ("Candidates in and out of sample, the oldest run first", samples),
 }
 

@@ -12,7 +12,7 @@ from state import answers
 from state.belief import InstrumentBelief
 from state.belief_answers import BeliefAnswer
 from state.configuration import decode, shown
-from state.evolved import Course, Criterion, Member, Run, Verdict
+from state.evolved import Course, Criterion, Influence, Member, Run, Verdict
 from state.explain import Asked, Explanation, Happened, Judged, Wanted
 from state.integrity import Verified
 from state.order import Status
@@ -219,6 +219,7 @@ RUN = whole(
             False, (HOLDOUT,), 0.5, 0.4, 96, "buy_and_hold", {"sharpe": 0.1}, (str(HOLDOUT),)
         ),
         ended=CLOSE,
+        genes={"gamma": Influence(-0.42, 0.5), "band": Influence(None, 0.0)},
     )
 )
 BEGUN = {"run_id": "run1", "status": "running", "course": plain(COURSE)}

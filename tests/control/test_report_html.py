@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from control.plots.report_plots import PLOTS
 from control.report_html import html, used
-from state.event import Halted
+from state.event import EvolutionStarted, GenerationBred, Halted
 from state.evolution_answers import verdicts
 from state.outlook import Outlook
 from state.period import Period
@@ -17,7 +17,7 @@ from state.regimes import believed
 from state.report import report
 from state.report_markdown import markdown
 from tests.state.story import AT_MONDAY, MONDAY, STORY, TUESDAY, WEDNESDAY, recorded
-from tests.state.test_promoting import STARTED, after, ended
+from tests.state.test_promoting import COURSE, STARTED, after, ended
 
 INDEX = {MONDAY: 100.0, TUESDAY: 101.0, WEDNESDAY: 103.02}
 VOID = {"meta", "br", "hr", "img", "input", "link", "use"}
@@ -31,6 +31,7 @@ def told(events=STORY):
         made,
         beliefs=believed([(at, calm) for at, _ in made.drawdown]),
         evolution=verdicts(bred.evolution),
+        convergence=made.convergence or ((0, 0.1), (1, 0.2)),
     )
 
 
@@ -165,6 +166,24 @@ def test_it_tells_what_evolution_bred_and_why_the_gate_refused_it():
     assert "refused" in text
     assert "holdout" in text
     assert "holdout" in markdown(told())
+    assert "gamma" in text
+    assert "-0.42" in text
+    assert "band" not in text
+    assert "gamma" in markdown(told())
+
+
+def test_it_draws_how_the_newest_run_came_along():
+    bred = [
+        GenerationBred("r2", stage, n, 96, 1.0, {"return for risk": n / 10}, 0, AT_MONDAY)
+        for stage, n in (("perception", 9), ("money", 0), ("money", 1), ("money", 1), ("done", 2))
+    ]
+    older = GenerationBred("r1", "money", 7, 96, 1.0, {"return for risk": 3.0}, 0, AT_MONDAY)
+    events = [EvolutionStarted(run, COURSE, "ann", AT_MONDAY) for run in ("r1", "r2")]
+    one = told([*STORY[:2], *events, older, *bred, *STORY[2:]])
+
+    assert one.convergence == ((0, 0.0), (1, 0.1), (2, 0.2))
+    assert "generation by generation" in html(one)
+    assert "generation by generation" not in html(replace(one, convergence=()))
 
 
 def test_evolution_is_the_same_when_it_came_over_the_wire():

@@ -113,6 +113,10 @@ def test_a_run_ends_with_a_front_a_candidate_and_a_verdict(undisturbed):
     assert undisturbed["candidate_id"] in {one["genome_id"] for one in undisturbed["front"]}
     assert undisturbed["verdict"]["trials"] == undisturbed["evaluations"]
     assert undisturbed["retries"] == 0
+    assert "gamma" in undisturbed["genes"]
+    assert "stay_up" not in undisturbed["genes"]  # bred for perception, and fixed by then
+    assert any(abs(one["correlation"] or 0) > 0.1 for one in undisturbed["genes"].values())
+    assert all(0 <= one["span"] <= 1 for one in undisturbed["genes"].values())
 
 
 def test_a_killed_worker_costs_a_retry_and_changes_nothing(undisturbed, tmp_path):

@@ -12,7 +12,7 @@ from state.event import (
     HoldoutTouched,
     ShadowWatched,
 )
-from state.evolved import Course, Criterion, Member, Shadow, Verdict
+from state.evolved import Course, Criterion, Influence, Member, Shadow, Verdict
 from tests.given import CLOSE, asked, funded, kinds, told, unavailable
 
 COURSE = Course(
@@ -45,7 +45,10 @@ def verdict(passes=True):
 def ended(passes=True, run_id="r1"):
     front = (Member(GENOME, {"drawdown": -0.1}),)
     found = verdict(passes)
-    return EvolutionEnded(run_id, "finished", "", 96, 2.0, front, GENOME, "a genome", found, CLOSE)
+    genes = {"gamma": Influence(-0.42, 0.5), "band": Influence(None, 0.0)}
+    return EvolutionEnded(
+        run_id, "finished", "", 96, 2.0, front, GENOME, "a genome", found, CLOSE, genes
+    )
 
 
 def after(*happened):
