@@ -108,10 +108,10 @@ def evolution(told: Report) -> tuple[str, ...]:
         return ()
     return (
         plot(told, "front"),
+        plot(told, "convergence") if told.convergence else "",
         plot(told, "samples"),
         table("Runs, their candidates' Sharpe ratios, and the gate", runs(told)),
         table("The newest verdict", tests(told)),
-        plot(told, "convergence") if told.convergence else "",
         table("Genes that mattered in the newest run", genes(told)),
         table("Put in charge", promoted(told)),
     )
