@@ -32,6 +32,8 @@ from tests.kills.strace import CALLS, SEEN, Did, after_power_loss, seen_in, stra
 from tests.kills.test_every_sync import FINAL, STORY, tell
 from tests.tmd import Tmd
 
+pytestmark = pytest.mark.timeout(600)
+
 FILES = ("journal.db", "paper.db")
 SHARED = "/dev/shm"
 NOWHERE = Movement("initial", D(0))
