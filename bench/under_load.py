@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench import decisions
 from bench.control import connected, received
-from bench.decisions import TimedLife, waits
 from control.client import ask
 from control.protocol import (
     PROTOCOL,
@@ -73,11 +73,8 @@ class Noting(list[float]):
 
 def daemon(folder: Path) -> None:
     """Trade until the process is ended."""
-    noting = Noting(folder / "waits")
-    import bench.decisions
-
-    bench.decisions.waits = noting
-    life = TimedLife(decode(CONFIG, "bench", {}), folder, str(folder / "c.sock"))
+    decisions.waits = Noting(folder / "waits")
+    life = decisions.TimedLife(decode(CONFIG, "bench", {}), folder, str(folder / "c.sock"))
     asyncio.run(life.run(asyncio.Event()))
 
 
