@@ -7,6 +7,7 @@ import asyncio
 from datetime import UTC, date, datetime
 from decimal import Decimal as D
 
+import numpy as np
 import pytest
 
 from daemon.brokers.ib.gateway import Address
@@ -24,6 +25,7 @@ from tests.ib.gateway.server import FakeIBGateway
 
 XNYS = open_calendar("XNYS", first=date(2020, 1, 1), last=date(2026, 12, 31))
 WEDNESDAY, THURSDAY, FRIDAY = date(2026, 3, 4), date(2026, 3, 5), date(2026, 3, 6)
+MONDAY = date(2026, 3, 9)
 
 
 class Time:
@@ -63,21 +65,31 @@ def shares(until_day, symbols=("KO", "PG")):
 class Prices:
     """A feed on a fake gateway, with what it delivered."""
 
-    def __init__(self, fake, time, after=None, symbols=("KO", "PG", "NESN"), lines=100):
+    def __init__(
+        self,
+        fake,
+        time,
+        after=None,
+        symbols=("KO", "PG", "NESN"),
+        lines=100,
+        clock=None,
+        patience=30.0,
+        warms=True,
+    ):
         self.time, self.closes, self.quotes = time, [], []
         listed = [Listed(s, currency="CHF" if s == "NESN" else "USD") for s in symbols]
         address = Address("127.0.0.1", fake.port, 18, ACCOUNT)
-        self.line = OwnLine(address, listed, "USD", SystemClock(), lambda: 0, 30.0)
+        self.line = OwnLine(address, listed, "USD", clock or SystemClock(), lambda: 0, patience)
         self.feed = IbFeed(
             symbols,
             XNYS,
             time,
             MarketClock(time, follows_feed=False),
             Past(symbols, None, XNYS, max_jump=0.8),
-            Terms(0.8, 60.0, lines, 30.0),
+            Terms(0.8, 60.0, lines, patience),
             after=after,
             memory=lambda past, before: Memory(),
-            warms=True,
+            warms=warms,
         )
         self.feed.follow(self.line)
         self.running = asyncio.create_task(self.feed.run(self.on_close, self.on_quotes))
@@ -199,3 +211,92 @@ async def test_a_session_seen_whole_is_built_of_quotes_where_there_is_no_history
     await prices.sees(lambda: len(prices.closes) == 2)
     assert prices.closes[1].session == THURSDAY
     assert [bar.close for bar in prices.closes[1].bars] == [D(41), D(41)]
+
+
+class Sleeper(Time):
+    """A machine that is suspended until Monday in each wait of more than 20 seconds."""
+
+    async def sleep(self, seconds):
+        if seconds > 20:
+            self.put(MONDAY, 22)
+        await super().sleep(seconds)
+
+
+async def test_a_question_that_waited_for_days_reaches_back_as_far(desk):
+    time = Sleeper(THURSDAY, 22)
+    fake, prices = await desk(
+        time,
+        shares(MONDAY),
+        after=date(2026, 3, 3),
+        symbols=("KO", "PG"),
+        warms=False,
+    )
+    fake.hist_error_next(162, "Historical data request pacing violation")
+    await prices.sees(lambda: prices.told()[-1:] == [MONDAY])
+
+    assert prices.told() == list(XNYS.sessions_between(WEDNESDAY, MONDAY))
+
+
+class Hurried(SystemClock):
+    """Waits a twentieth: who comes back after a minute comes back after three seconds."""
+
+    async def sleep(self, seconds):
+        await asyncio.sleep(seconds / 20)
+
+
+def troubled(fake, chance):
+    """Let one thing go wrong at the gateway, or nothing."""
+    match chance.integers(10):
+        case 0:
+            fake.drop()
+        case 1 | 2:
+            when = ("before", "after", "mid")[chance.integers(3)]
+            fake.drop_on("historicalData", when)
+        case 3:
+            fake.hist_error_next(162, "Historical data request pacing violation")
+        case 4:
+            fake.hist_error_next()  # no data: it seems that there was no trade
+        case 5:
+            fake.swallow("historicalData")
+        case 6:
+            fake.duplicate("historicalData")
+        case 7:
+            fake.connectivity_lost()
+            fake.connectivity_restored(data_lost=bool(chance.integers(2)))
+        case 8:
+            fake.set_price("KO", 40.0 + float(chance.integers(10)))
+        case _:
+            return
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(20))
+async def test_whatever_goes_wrong_every_session_comes_once_in_order_and_true(desk, seed):
+    chance = np.random.default_rng(seed)
+    days = XNYS.sessions_between(date(2026, 1, 2), date(2026, 3, 31))
+    truth = {day: (40.0 + n / 10, 60.0 - n / 10) for n, day in enumerate(days)}
+    made = [
+        Instrument(1001 + n, symbol, 50.0, daily=[row(day, truth[day][n]) for day in days])
+        for n, symbol in enumerate(("KO", "PG"))
+    ]
+    time = Time(days[9], 22)
+    fake, prices = await desk(
+        time, made, after=days[5], symbols=("KO", "PG"), clock=Hurried(), patience=1.0
+    )
+    at = 9
+    while at + 3 < len(days):
+        for _ in range(chance.integers(4)):
+            troubled(fake, chance)
+            await asyncio.sleep(0.05 * chance.random())
+        at += int(chance.integers(1, 4))
+        time.put(days[at], 22)
+    fake.clear_faults()
+    time.put(days[-1], 22)
+    await until(lambda: prices.running.done() or prices.told()[-1:] == [days[-1]], 60)
+
+    assert prices.told() == list(days[6:])
+    for close in prices.closes:
+        missed = {symbol for gap in close.missed for symbol in gap.symbols}
+        bars = {bar.symbol: float(bar.close) for bar in close.bars}
+        whole = dict(zip(("KO", "PG"), truth[close.session], strict=True))
+        assert bars == {s: p for s, p in whole.items() if s not in missed}

@@ -27,14 +27,15 @@ class Asking:
     def __init__(self, clock: Clock, patience: float) -> None:
         self._clock, self._patience, self._pacer = clock, patience, Pacer()
 
-    async def bars(self, gateway: Gateway, listed: Listed, days: int) -> Sequence[DayBar]:
-        """Return the bars of the last `days` calendar days; today's may not be over yet.
+    async def bars(self, gateway: Gateway, listed: Listed, start: date) -> Sequence[DayBar]:
+        """Return the bars from the day `start` on; today's may not be over yet.
 
         Raises BrokerUnavailable; the connection is kept, for orders may go over it.
         """
-        symbol, span = listed.instrument.symbol, duration(days)
+        symbol, span = listed.instrument.symbol, self._since(start)
         while wait := self._pacer.wait(listed.con_id, span, self._clock.mono()):
             await self._clock.sleep(wait)
+            span = self._since(start)  # it ends when it is asked, which may be days later by now
         self._pacer.asked(listed.con_id, span, self._clock.mono())
         try:
             rows = await gateway.ib.reqHistoricalDataAsync(
@@ -60,6 +61,10 @@ class Asking:
         if not rows:  # what has no data is an error, so this is a question that ran out of time
             raise BrokerUnavailable(f"no answer about the past of {symbol}")
         return [bar for row in rows if (bar := read(symbol, row)) is not None]
+
+    def _since(self, start: date) -> str:
+        """Return the span from a day until now, and one day more: its end is another's midnight."""
+        return duration((self._clock.wall().date() - start).days + 2)
 
 
 def read(symbol: str, row: BarData) -> DayBar | None:

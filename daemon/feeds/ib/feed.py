@@ -114,8 +114,8 @@ class IbFeed:
 
     @property
     def watched(self) -> bool:
-        """Return whether every price comes live at the moment."""
-        return self._streaming is not None and self._streaming.whole
+        """Return whether every price comes live, and is watched."""
+        return self._watching.since is not None
 
     @property
     def ended(self) -> bool:

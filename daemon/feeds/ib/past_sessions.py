@@ -112,10 +112,9 @@ class PastSessions:
 
     async def _ask(self, symbols: Sequence[Symbol], start: date, end: date) -> None:
         """Find the bars of sessions, both included; what is found stays so. BrokerUnavailable."""
-        days = (self._clock.wall().date() - start).days + 2
         for symbol in symbols:
             gateway, line = await self._line()
-            for bar in await self._asking.bars(gateway, line.contracts.listed[symbol], days):
+            for bar in await self._asking.bars(gateway, line.contracts.listed[symbol], start):
                 if start <= bar.session <= end:
                     self._found[bar.session, symbol] = bar
             self._told.add(symbol)

@@ -19,18 +19,18 @@ class Watching:
 
     def __init__(self, calendar: Calendar) -> None:
         self._calendar = calendar
-        self._since: datetime | None = None
+        self.since: datetime | None = None  # from when on every price came
         self._session: date | None = None
         self._building: dict[Symbol, Building] = {}
 
     def live(self, at: datetime) -> None:
         """Note that from now on every price comes."""
-        if self._since is None:
-            self._since = at
+        if self.since is None:
+            self.since = at
 
     def broken(self) -> None:
         """Note that prices may be missing: what is being built is not whole any more."""
-        self._since, self._session = None, None
+        self.since, self._session = None, None
         self._building.clear()
 
     def take(self, quote: Quote) -> bool:
@@ -49,7 +49,7 @@ class Watching:
 
     def bars(self, session: date, symbols: Collection[Symbol]) -> Collection[DayBar]:
         """Return the bars of a session that is over if it was seen whole; none otherwise."""
-        whole = self._since is not None and self._since <= self._calendar.open_of(session)
+        whole = self.since is not None and self.since <= self._calendar.open_of(session)
         if not whole or session != self._session or not set(symbols) <= set(self._building):
             return ()
         return [DayBar(session, built.bar(of)) for of, built in self._building.items()]
