@@ -6,9 +6,11 @@
 
 import json
 import os
+import re
 import sys
 import time
 from collections import Counter
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,8 @@ FOLDERS = {  # the first part of a path under tests/; what is not here is a unit
     "image": "Airflow and image",
     "browser": "browser",
 }
+MARKED = re.compile(r"""\.area\(["']([^"']+)["']\)""")
+MEASURED = {"state", "daemon"}  # folders whose tests count as coverage; tracing takes its time
 RECORDER = pytest.StashKey["Recorder"]()
 
 
@@ -53,6 +57,21 @@ def pytest_configure(config):
     recorder = Recorder(config)
     config.stash[RECORDER] = recorder
     config.pluginmanager.register(recorder, "areas-recorder")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave unread what holds no test of a wanted area: all of it takes as long as many tests."""
+    if not fnmatch(collection_path.name, "test_*.py"):
+        return None
+    marked = MARKED.findall(collection_path.read_text("utf-8"))
+    areas = {area_of(collection_path, config.rootpath), *marked}
+    return None if any(wanted(area, config) for area in areas) else True
+
+
+def wanted(area: str, config: pytest.Config) -> bool:
+    """Return whether tests of an area were asked for."""
+    only, without = config.getoption("--only-area"), config.getoption("--without-area")
+    return (not only or area in only) and area not in without
 
 
 def area_of(path: Path, root: Path, marker: pytest.Mark | None = None) -> str:
@@ -96,14 +115,14 @@ class Recorder:
         self.skips: list[dict[str, str]] = []
 
     def pytest_collection_modifyitems(self, config, items):
-        only, without = config.getoption("--only-area"), config.getoption("--without-area")
         kept, dropped = [], []
         for item in items:
             area = area_of(item.path, config.rootpath, item.get_closest_marker("area"))
             item.user_properties.append(("area", area))
             late = item.get_closest_marker("nightly") and not config.getoption("--nightly")
-            wanted = (not only or area in only) and area not in without and not late
-            (kept if wanted else dropped).append(item)
+            (kept if wanted(area, config) and not late else dropped).append(item)
+            if config.getoption("cov_source", None) and MEASURED.isdisjoint(item.path.parts):
+                item.add_marker("no_cover")
         items[:] = kept
         if dropped:
             config.hook.pytest_deselected(items=dropped)
