@@ -81,7 +81,7 @@ async def test_the_way_ends_where_nothing_more_can_be_asked():
         assert (await graded(fake.port, account="")).keys() == {"gateway settings"}
 
         fake.hang_handshake()
-        hung = await graded(fake.port, patience=0.5)
+        hung = await graded(fake.port, patience=1.5)
         assert hung["gateway address"][0] == "ok"
         assert hung["gateway handshake"][0] == "bad"
         port = fake.port
