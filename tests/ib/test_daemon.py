@@ -96,7 +96,7 @@ def test_after_the_gateway_lost_its_servers_the_books_are_compared_again(desk, m
 def test_a_client_id_in_use_is_waited_for(desk, made):
     made.hold_client_id(17, 600.0)
     desk.start().until(lambda: "client id 17 is in use" in desk.said())
-    assert not desk.ask(Health()).ok
+    assert not desk.until(lambda: desk.ask(Health())).ok
 
     made.hold_client_id(17, 0.0)
     desk.until(desk.ready_to_trade)
@@ -107,7 +107,7 @@ def test_a_gateway_that_accepts_and_never_answers_is_no_end(tmp_path, made):
     with Desk(tmp_path / "desk", made.port, patience=1.0) as desk:
         began = time.monotonic()
         desk.start().until(lambda: "no gateway at" in desk.said())
-        health = desk.ask(Health())
+        health = desk.until(lambda: desk.ask(Health()))
         assert not health.ok
         assert time.monotonic() - began < 60
         assert not desk.data()["broker"]["connected"]
