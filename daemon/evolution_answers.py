@@ -94,7 +94,11 @@ def genomes_told(ask: Genomes, engine: Engine) -> Reply:
         run = run_of(now, ask.genome_id)
         named = [c for c in champions if c.genome_id.startswith(ask.genome_id)]
         if run is None and not named:
-            error = Fault("GENOME_NOT_FOUND", f"no genome {ask.genome_id!r} lately")
+            error = Fault(
+                "GENOME_NOT_FOUND",
+                f"no genome {ask.genome_id!r} lately",
+                "`tm strategy list` names those that are known",
+            )
             return Reply("strategy", False, "not_found", Exit.NOT_FOUND, error=error)
         text = run.candidate if run is not None else named[-1].genome
         told = {

@@ -94,7 +94,9 @@ class Evolving:
                     return Reply("evolve_resume", False, "not_found", Exit.NOT_FOUND, error=error)
                 run_id, course = run.run_id, run.course
         except Unbreedable as no:
-            error = Fault("UNBREEDABLE", str(no))
+            error = Fault(
+                "UNBREEDABLE", str(no), "see `[evolution]` in `tm config show`, and its options"
+            )
             return Reply("evolve_start", False, "invalid", Exit.INVALID, error=error, key=cause.key)
         at = self._engine.moment().at
         started = EvolutionStarted(run_id, course, cause.principal, at)

@@ -166,7 +166,9 @@ class Handlers:
                 wait = min(request.wait, LONGEST_WAIT)
                 told = await self._within(run_told(ask, self._engine, wait), wait + 1.0)
                 stopping = Fault(
-                    "STOPPING", "the daemon is stopping; the run goes on when it starts"
+                    "STOPPING",
+                    "the daemon is stopping; the run goes on when it starts",
+                    "start it again, then `tm evolve wait`",
                 )
                 return told or Reply("evolve", False, "pending", Exit.PENDING, error=stopping)
             case Genomes():
@@ -218,12 +220,17 @@ class Handlers:
         """Return the report over a period, computed beside the writer."""
         end = self._engine.snapshot.session
         if end is None:
-            error = Fault("NO_PRICES", "no bar has closed yet, so there is nothing to report")
+            error = Fault(
+                "NO_PRICES",
+                "no bar has closed yet, so there is nothing to report",
+                "ask again after the first close; `tm status` shows the feed",
+            )
             return Reply("report", False, "not_ready", Exit.NOT_READY, error=error)
         try:
             within = Period.named(ask.period, ask.start, ask.end, end)
         except UnknownPeriod as e:
-            return Reply("report", False, "invalid", Exit.INVALID, error=Fault("PERIOD", str(e)))
+            error = Fault("PERIOD", str(e), "see `tm report --help`")
+            return Reply("report", False, "invalid", Exit.INVALID, error=error)
         made = await self._store.read(report_from, within, self._benchmark())
         return replace(self._anchored("report", builtin(made)), warnings=made.warnings)
 

@@ -77,7 +77,7 @@ def first_reply(now: Snapshot, cause: Cause, events: Sequence[Event]) -> Reply:
             case CommandRefused(_, no):
                 return replace(base, ok=False, status="refused", exit=Exit.REFUSED, error=fault(no))
             case CommandSkipped(_, code, message):
-                note = Fault(code, message)
+                note = Fault(code, message, f"`tm explain '{cause.key}'` tells what was looked at")
                 return replace(base, status="skipped", exit=Exit.NOTHING, error=note)
     if cause.rid in now.commands:
         return replace(base, status="accepted")

@@ -78,9 +78,12 @@ def decode_roles(text: str, path: str, unknown: Role) -> Roles:
         entries = msgspec.convert(document.get("principal", []), tuple[Entry, ...])
     except (msgspec.ValidationError, ArithmeticError, OverflowError) as e:
         raise refused(path, str(e)) from None
-    problems = [Problem(path, "roles", f"{e.name}: {what}") for e in entries for what in wrong(e)]
+    see = "see docs/security.md"
+    problems = [
+        Problem(path, "roles", f"{e.name}: {what}", see) for e in entries for what in wrong(e)
+    ]
     problems += [
-        Problem(path, "roles", f"{kind} {one!r} stands there more than once")
+        Problem(path, "roles", f"{kind} {one!r} stands there more than once", see)
         for kind, ones in identities(entries).items()
         for one in sorted({one for one in ones if ones.count(one) > 1}, key=str)
     ]

@@ -158,16 +158,44 @@ def test_the_settings_and_commands_of_a_reason_exist(code, refused, remedy):
     assert set(re.findall(r"`tm ([a-z]+)", refused + remedy)) <= COMMANDS.keys()
 
 
-def test_every_denial_says_what_to_do():
-    bare = []
-    for file in (ROOT / "state").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if not isinstance(node, ast.Call):
-                continue
-            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            positions = {"deny": 3, "Denial": 6}.get(called)  # of the hint, when not by name
-            if positions and len(node.args) < positions:
-                hints = [k.value for k in node.keywords if k.arg == "hint"]
-                if not hints or ast.unparse(hints[0]) == "''":
-                    bare.append(f"{file.name}:{node.lineno}")
-    assert not bare
+# What nobody may end with, or be refused by, without a hint, and its place among the values.
+HINTED = {
+    "deny": 3,
+    "Denial": 6,
+    "Unavailable": 4,
+    "Fault": 3,
+    "NoReply": 4,
+    "SocketUnusable": 3,
+    "Problem": 4,
+}
+
+
+def bare(call):
+    """Whether a call that tells of a failure has no hint, or an empty one."""
+    place = HINTED[called(call)]
+    named = [k.value for k in call.keywords if k.arg == "hint"]
+    hint = call.args[place - 1] if len(call.args) >= place else (named or [None])[0]
+    spread = any(isinstance(value, ast.Starred) for value in call.args)
+    return not spread and (hint is None or ast.unparse(hint) == "''")
+
+
+def called(call):
+    """The last name of what is called."""
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
+def test_every_failure_says_what_to_do():
+    calls = [
+        (file, node)
+        for folder in ("state", "daemon", "control")
+        for file in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and called(node) in HINTED
+    ]
+    assert {called(call) for _, call in calls} == HINTED.keys()
+    assert not [f"{file.name}:{call.lineno}" for file, call in calls if bare(call)]
+
+
+@pytest.mark.parametrize("failure", ['Fault("A", "b")', 'NoReply(e, "A", "b", "")', 'deny(c, "b")'])
+def test_a_failure_without_a_hint_would_be_found(failure):
+    assert bare(ast.parse(failure, mode="eval").body)

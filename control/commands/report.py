@@ -130,7 +130,7 @@ def made(asked: protocol.Report, path: Path) -> Reply:
         try:
             period = Period.named(asked.period, asked.start, asked.end, now.session)
         except UnknownPeriod as e:
-            fault = Fault("PERIOD", str(e))
+            fault = Fault("PERIOD", str(e), "see `tm report --help`")
             return Reply("report", False, "invalid", Exit.INVALID, error=fault)
         found = report(records(db), period, benchmark(), NAME)
     data = msgspec.to_builtins(found) | {"head": head.noted()}
