@@ -39,6 +39,11 @@ def html(told: Report) -> str:
         section("Beliefs", *beliefs(told)),
         section("Symbols", plot(told, "symbols"), table("By symbol", tables.symbols(told))),
         section(
+            "Strategies and regimes",
+            table("Profit by the strategy whose targets were in force", tables.strategies(told)),
+            table("Profit by what was believed at the close before", tables.regimes(told)),
+        ),
+        section(
             "Execution",
             table("How orders fared", tables.execution(told)),
             plot(told, "shortfall"),

@@ -9,23 +9,17 @@ import msgspec
 from msgspec.structs import replace
 
 from state.apply import apply
+from state.contributions import Contributed
 from state.event import (
     BarsClosed,
-    CancelRequested,
     CashMoved,
     CommandRefused,
     ExecutionCorrected,
     GenerationBred,
     Halted,
-    OrderAccepted,
-    OrderCancelled,
-    OrderClaimed,
     OrderDenied,
+    OrderEvent,
     OrderFilled,
-    OrderLost,
-    OrderNotPlaced,
-    OrderRejected,
-    OrderStopped,
     OrderSubmitted,
     Resumed,
 )
@@ -42,20 +36,6 @@ from state.record import Recorded
 from state.session import Session, joined
 from state.shortfall import Measured
 from state.snapshot import Snapshot
-
-OrderEvent = (
-    OrderSubmitted
-    | OrderClaimed
-    | OrderStopped
-    | OrderAccepted
-    | CancelRequested
-    | OrderCancelled
-    | OrderRejected
-    | OrderLost
-    | OrderNotPlaced
-    | OrderFilled
-    | ExecutionCorrected
-)
 
 
 class Halt(msgspec.Struct, frozen=True):
@@ -108,6 +88,7 @@ class Chronicle:
         self.halts: list[Halt] = []
         self.flows: list[Flow] = []
         self.measured = Measured()
+        self.contributed = Contributed()
         self.bred: dict[RunId, dict[int, Mapping[str, float]]] = {}
         self.late = 0
         self.last: Recorded | None = None
@@ -235,6 +216,7 @@ class Chronicle:
             weights,
             outlook(event.belief) if self.counting and event.belief is not None else None,
         )
+        self.contributed.closed(self.now, event, day.outlook, counts=self.counting)
         if self.sessions and self.sessions[-1].session == event.session:
             day = joined(self.sessions.pop(), day)
         self.sessions.append(day)

@@ -655,3 +655,16 @@ Event = (
     | Restored
     | AlertTold
 )
+OrderEvent = (
+    OrderSubmitted
+    | OrderClaimed
+    | OrderStopped
+    | OrderAccepted
+    | CancelRequested
+    | OrderCancelled
+    | OrderRejected
+    | OrderLost
+    | OrderNotPlaced
+    | OrderFilled
+    | ExecutionCorrected
+)

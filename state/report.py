@@ -14,6 +14,7 @@ from state import series
 from state.answers import plain
 from state.attribution import SymbolResult, by_symbol
 from state.chronicle import Chronicle, Flow, Halt, chronicle
+from state.contributions import Contribution
 from state.evolution_answers import verdicts
 from state.instrument import Symbol
 from state.metrics import Compared, Figures, Metrics, Returns, compared, metrics, returns_of
@@ -121,6 +122,8 @@ class Report(msgspec.Struct, frozen=True):
     baselines: tuple[Baseline, ...] = ()
     shortfall: Shortfall = Shortfall()
     convergence: tuple[tuple[int, float], ...] = ()
+    by_strategy: tuple[Contribution, ...] = ()
+    by_regime: tuple[Contribution, ...] = ()
 
 
 def report(
@@ -172,6 +175,8 @@ def report(
         beliefs=believed([(s.at, s.outlook) for s in sessions if s.outlook is not None]),
         shortfall=told.measured.told(told.now),
         convergence=converged(told),
+        by_strategy=told.contributed.by_strategy(),
+        by_regime=told.contributed.by_regime(),
     )
 
 

@@ -30,6 +30,8 @@ def markdown(told: Report) -> str:
         *section("Months", table(months(told))),
         *section("Deepest falls", table(tables.falls(told))),
         *section("Symbols", table(tables.symbols(told))),
+        *section("Strategies", table(tables.strategies(told))),
+        *section("Regimes", table(tables.regimes(told))),
         *section("Beliefs", table(tables.beliefs(told))),
         *section("Evolution", table(runs(told))),
         *section("The newest verdict", table(tests(told))),

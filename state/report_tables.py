@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from state.contributions import Contribution
 from state.report import Report
 from state.shortfall import Split
 
@@ -154,6 +155,27 @@ def symbols(told: Report) -> Listing:
             for s in told.by_symbol
         ),
     )  # fmt: skip
+
+
+def strategies(told: Report) -> Listing:
+    """Return what each strategy brought."""
+    return contributed("Strategy", told.by_strategy)
+
+
+def regimes(told: Report) -> Listing:
+    """Return what the closes brought after each volatility was believed likeliest."""
+    return contributed("Likeliest volatility", told.by_regime)
+
+
+def contributed(what: str, contributions: Sequence[Contribution]) -> Listing:
+    """Return contributions, a line each."""
+    return listing(
+        (what, "Sessions", "Profit", "A session"),
+        (
+            (one.name, str(one.sessions), money(one.profit), money(one.profit / one.sessions))
+            for one in contributions
+        ),
+    )
 
 
 def shortfall(told: Report) -> Listing:
