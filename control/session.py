@@ -201,6 +201,11 @@ class Session:
         """Return the daemon's state directory, where it can be known without asking it."""
         return state_directory(None, os.environ, os.path.exists)
 
+    @property
+    def watched(self) -> bool:
+        """Return whether a person at a terminal sees what is going on."""
+        return sys.stderr.isatty() and not (self.options.xcom or self.options.json)
+
     def progress(self, text: str) -> None:
         """Tell a person at a terminal what is going on; nobody else."""
         if sys.stderr.isatty() and not self.options.xcom:

@@ -1,17 +1,20 @@
 """`tm evolve`."""
 
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
 from control import offers, protocol
 from control.protocol import Reply
 from control.render import Ink, facts, number, table, text
-from control.session import PATIENT, session
+from control.session import PATIENT, Session, session
 from state.command import CancelEvolution
 
+GLANCE = 0.5  # seconds between two looks at a run that somebody watches
 SHOWN = 8  # genes of a run, those that mattered most
 LONG = 3600.0  # seconds that `wait` waits, unless --timeout says otherwise
 
@@ -70,10 +73,9 @@ def evolve(
             started = now.ask(ask, timeout=PATIENT)
             if not wait or not started.ok:
                 now.finish(started, begun)
-            over = protocol.Evolution(started.data["run_id"], wait=True)
-            now.answer(over, page, timeout=LONG, wait=True)
+            until_over(now, started.data["run_id"])
         case "wait":
-            now.answer(protocol.Evolution(run_id, wait=True), page, timeout=LONG, wait=True)
+            until_over(now, run_id)
         case "cancel":
             now.answer(CancelEvolution(run_id), begun, timeout=PATIENT)
         case "list":
@@ -82,6 +84,33 @@ def evolve(
             now.answer(question, page)
         case "status":
             now.answer(question, brief)
+
+
+def until_over(now: Session, run_id: str) -> NoReturn:
+    """Wait until a run is over, and end with what it came to."""
+    if now.watched:
+        followed(now, run_id)
+    now.answer(protocol.Evolution(run_id, wait=True), page, timeout=LONG, wait=True)
+
+
+def followed(now: Session, run_id: str) -> None:
+    """Draw how far a run is for a person at a terminal, until it is over or can't be told."""
+    ends = time.monotonic() + (now.options.timeout or LONG)
+    reply = now.ask(protocol.Evolution(run_id))
+    if not reply.ok:
+        return
+    with typer.progressbar(length=reply.data["generations"], file=sys.stderr) as bar:
+        while reply.ok and reply.data["status"] == "running" and time.monotonic() < ends:
+            data = reply.data
+            bar.label = f"{data['stage']}, generation {data['generation']}"
+            bar.update((data["generation"] if data["stage"] == "money" else 0) - bar.pos)
+            bar.render_progress()
+            time.sleep(GLANCE)
+            reply = now.ask(protocol.Evolution(run_id))
+        if reply.ok and reply.data["status"] == "finished":
+            bar.label = "judged"
+            bar.update(reply.data["generations"] - bar.pos)
+            bar.render_progress()
 
 
 def day(option: str, given: str | None) -> date | None:
