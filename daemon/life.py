@@ -255,7 +255,8 @@ class Life:
                 )
                 breeding = tasks.create_task(evolving.run(), name="evolution")
                 wake = partial(awaken, mind, engine.snapshot, store, feed, self._begins)
-                charge = Charge(engine, mind, self._model, self.settings.beliefs.exposures)
+                exposures = self.settings.beliefs.exposures
+                charge = Charge(engine, mind, self._model, exposures, self._permit)
                 trading = tasks.create_task(
                     self._trade(feed, trader, stop, wake, charge, evolving.nudge), name="trader"
                 )

@@ -107,6 +107,7 @@ class Mind:
         self._checked = engine == "numpy"  # which is what the others are held against
         self._reset: tuple[Symbol, ...] = ()
         self._drifting: tuple[Symbol, ...] = ()
+        self.forbidden = ""  # why what it wants may not be traded; it thinks on
 
     @property
     def symbols(self) -> tuple[Symbol, ...]:

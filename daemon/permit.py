@@ -13,6 +13,7 @@ from daemon.brokers.ib.arming import (
     check_not_of_ib,
     in_first_days,
     is_paper,
+    refused_champion,
 )
 from daemon.brokers.ib.configured import described
 from state.settings import InteractiveBrokers, Limits, Settings
@@ -23,10 +24,14 @@ class ReplayedLive(Exception):
 
 
 class Permit(msgspec.Struct, frozen=True):
-    """What a run may do: `ib` is None where the embedded broker trades."""
+    """What a run may do: `ib` is None where the embedded broker trades.
+
+    `approved` is the hash of strategy, configuration and code, which a live account was armed with.
+    """
 
     risk: Limits
     ib: InteractiveBrokers | None = None
+    approved: str = ""
 
     def limits(self, state: Path, today: date) -> Limits:
         """Return the limits of a run that begins `today`; raise StateBelongsElsewhere."""
@@ -35,6 +40,15 @@ class Permit(msgspec.Struct, frozen=True):
             return self.risk
         since = belonging(state, self.ib.account, today).since
         return in_first_days(self.risk, self.ib, since, today)
+
+    def refused(self, genome: str) -> str:
+        """Return why a genome that was promoted may not trade; empty where it may."""
+        return "" if self.ib is None else refused_champion(self.ib, self.approved, genome)
+
+    @property
+    def of_a_live_account(self) -> bool:
+        """Return whether real money is traded."""
+        return self.ib is not None and not is_paper(self.ib.account)
 
     @property
     def settle(self) -> float:
@@ -53,5 +67,6 @@ def permit_of(settings: Settings, strategy: object) -> Permit:
     check_armed(ib.account, ib.live_account)
     if settings.feed.kind == "replay" and not is_paper(ib.account):
         raise ReplayedLive(f"feed.kind = 'replay' would trade {ib.account} at old prices")
-    check_approved(ib, approval(settings, strategy))
-    return Permit(settings.risk, ib)
+    approved = approval(settings, strategy)
+    check_approved(ib, approved)
+    return Permit(settings.risk, ib, approved)

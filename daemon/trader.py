@@ -107,10 +107,13 @@ class Trader:
             targets, belief, undecided = None, None, ""
             if self._mind is not None:  # every close counts, whether its targets do or not
                 outcome = await self._mind.think(close, self._weights())
+                forbidden = self._mind.forbidden  # old targets aren't traded either
                 if outcome is not None:
-                    targets, belief = outcome.targets if wanted else None, outcome.belief
+                    targets = outcome.targets if wanted and not forbidden else None
+                    belief = outcome.belief
                 elif wanted:
                     undecided = self._mind.facts().failure or "it has no belief yet"
+                undecided = forbidden or undecided
             elif wanted:
                 targets, undecided = self._targets(close)
             command = CloseBars(

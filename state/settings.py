@@ -161,6 +161,7 @@ class InteractiveBrokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     account: str = ""
     live_account: str = ""
     approved: str = ""  # the hash of the strategy, configuration and code that may trade it
+    approved_champion: str = ""  # the hash of those and of the genome that was promoted
     first_days: Annotated[int, Meta(ge=0, le=365)] = 5
     first_days_order: Decimal = Decimal(5_000)
     first_days_turnover: Multiple = 0.1

@@ -6,7 +6,9 @@ from functools import partial
 
 import pytest
 
+from daemon.mind import Outcome
 from state.alerts import World, ills
+from state.belief import Belief
 from state.command import CancelOrders, Claim, Halt, MakePlan, Rebalance, SubmitOrder
 from state.event import BarsClosed, CommandSkipped, OrderFilled, OrderSubmitted
 from state.history import last_not_placed
@@ -103,6 +105,36 @@ async def test_a_strategy_that_fails_later_has_nobody_trade_by_its_old_targets(t
         await one.close(80, 100)
         assert len(one.events(OrderSubmitted)) == 2
         assert not ills(one.now, World(), one.now.at)
+
+
+class Decided:
+    """A mind that wants what it always wants, and may be forbidden to have it traded."""
+
+    def __init__(self):
+        self.forbidden = ""
+
+    async def think(self, close, held):
+        return Outcome(
+            Belief("numpy", "", close.at, (), (), 1.0, b"", b""), {"KO": 0.25, "PG": 0.0}
+        )
+
+
+async def test_a_mind_that_is_forbidden_to_trade_has_nobody_trade_by_its_old_targets(tmp_path):
+    mind, due = Decided(), iter([True, False, True, True]).__next__
+
+    async with desk(tmp_path, due=lambda session: due(), mind=mind) as one:
+        await one.close(50, 100)
+        assert len(one.events(OrderSubmitted)) == 1
+        mind.forbidden = "LIVE_NOT_ARMED: nobody approved it"
+        await one.close(80, 100)  # not due, and told all the same
+        error = (await one.say(Rebalance(), key="k")).error
+        assert (error.code, mind.forbidden in error.message) == ("TARGETS_STALE", True)
+        await one.close(80, 100)
+        assert len(one.events(OrderSubmitted)) == 1
+        assert [event.belief is not None for event in one.events(BarsClosed)] == [True] * 3
+        mind.forbidden = ""
+        await one.close(80, 100)
+        assert len(one.events(OrderSubmitted)) == 2
 
 
 async def test_a_close_that_needs_no_targets_leaves_them_as_they_are(tmp_path):

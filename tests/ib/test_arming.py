@@ -1,7 +1,10 @@
+import sys
 from datetime import date
 from decimal import Decimal as D
+from importlib import import_module
 
 import pytest
+from msgspec.structs import replace
 
 from daemon.brokers.ib.arming import (
     LiveNotArmed,
@@ -14,7 +17,7 @@ from daemon.brokers.ib.arming import (
     in_first_days,
 )
 from state.settings import InteractiveBrokers, Limits, Settings
-from strategies.plugin import load
+from strategies.plugin import adopted, load
 
 LIVE = InteractiveBrokers(account="U1234567", live_account="U1234567")
 MONDAY = date(2026, 1, 5)
@@ -50,6 +53,46 @@ def test_approval_is_of_the_settings_the_strategy_and_the_code_and_not_of_itself
     check_approved(told, approval(Settings(ib=told), volatility))
     assert approval(Settings(ib=told, risk=Limits(max_gross=2.0)), volatility) != approved
     assert approval(Settings(ib=told), weights) != approved
+
+
+def test_an_approval_is_not_of_what_approves_a_genome_on_top():
+    bare = approval(Settings(ib=LIVE), load("buy_and_hold", {}))
+    with_champion = replace(LIVE, approved_champion="0123456789abcdef")
+
+    assert approval(Settings(ib=with_champion), load("buy_and_hold", {})) == bare
+
+
+@pytest.fixture
+def plug_in(tmp_path, monkeypatch):
+    """A plug-in of two modules, and its parameters."""
+    package = tmp_path / "plugged_in"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "told.py").write_text("ONE = 1.0\n")
+    (package / "asked.py").write_text(
+        "from plugged_in.told import ONE\n"
+        "API, WINDOW, PARAMETERS = 1, 1, {'most': (1.0, 0.0, 2.0, 'a weight')}\n"
+        "def weights(closes, held, parameters):\n    return held * ONE\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield package, adopted("plugged_in", import_module("plugged_in.asked"), {})
+    for name in [name for name in sys.modules if name.startswith("plugged_in")]:
+        del sys.modules[name]
+
+
+def test_an_approval_is_of_all_modules_of_a_plug_in_and_of_its_defaults(plug_in):
+    package, strategy = plug_in
+    approved = approval(Settings(ib=LIVE), strategy)
+    defaults = adopted("plugged_in", sys.modules["plugged_in.asked"], {"most": 2.0})
+    assert approval(Settings(ib=LIVE), defaults) != approved
+
+    (package / "told.py").write_text("ONE = 2.0\n")
+    assert approval(Settings(ib=LIVE), strategy) != approved
+
+
+def test_what_cannot_be_read_cannot_be_approved():
+    with pytest.raises(LiveNotArmed, match="builtins has no file"):
+        approval(Settings(ib=LIVE), object())
 
 
 def test_a_state_directory_is_of_one_account(tmp_path):

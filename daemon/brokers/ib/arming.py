@@ -1,9 +1,10 @@
 """Whether an account may be traded at all, by which state, and how much in its first days."""
 
-import inspect
+import sys
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ PAPER: Final = ("DU",)  # how the names of accounts without money begin
 BELONGS: Final = "broker.json"  # in the state directory: whose it is
 PAPER_BOOK: Final = "paper.db"  # in a state directory of the embedded paper broker
 PACKAGES: Final = ("control", "daemon", "state", "strategies")
+COMES_IN: Final = (".py", ".so")  # what a strategy's code may be
 ROOT: Final = Path(__file__).parents[3]
 
 
@@ -75,15 +77,52 @@ def check_approved(ib: InteractiveBrokers, approval: str) -> None:
 
 def approval(settings: Settings, strategy: object) -> str:
     """Return 16 digits of all that decides what is traded: settings, strategy and our own code."""
-    asked = replace(settings, ib=replace(settings.ib, approved=""))
+    asked = replace(settings, ib=replace(settings.ib, approved="", approved_champion=""))
     told = blake2b(fingerprint(asked).encode(), digest_size=8)
-    own = inspect.getsourcefile(
-        strategy.weigh if isinstance(strategy, Strategy) else type(strategy)
-    )
-    for file in (*code(), *([own] if own else ())):
+    if isinstance(strategy, Strategy):
+        told.update(repr((strategy.window, sorted(strategy.parameters.items()))).encode())
+    for file in (*code(), *sources(strategy)):
         told.update(f"\0{Path(file).name}\0".encode())
         told.update(Path(file).read_bytes())
     return told.hexdigest()
+
+
+def approval_of_champion(approved: str, genome: str) -> str:
+    """Return 16 digits of a promoted genome on top of all that `approved` is the hash of."""
+    return blake2b(f"{approved}\0{genome}".encode(), digest_size=8).hexdigest()
+
+
+def refused_champion(ib: InteractiveBrokers, approved: str, genome: str) -> str:
+    """Return why a genome that was promoted may not trade the account; empty where it may."""
+    hash_ = approval_of_champion(approved, genome)
+    if is_paper(ib.account) or ib.approved_champion == hash_:
+        return ""
+    what = "another was approved" if ib.approved_champion else "nobody approved it"
+    return (
+        f"{LiveNotArmed.code}: a genome was promoted, and {what} to trade {ib.account}; look at "
+        f'`tm strategy show`, then set [ib] approved_champion = "{hash_}" and restart, or take it '
+        "back with `tm strategy rollback`"
+    )
+
+
+def sources(strategy: object) -> Iterable[str]:
+    """Return the files of a strategy in order: its module, or all of the package that is in.
+
+    Raises LiveNotArmed where there is none: what can't be read can't be approved.
+    """
+    asked: object = strategy.weigh if isinstance(strategy, Strategy) else type(strategy)
+    while isinstance(asked, partial):
+        asked = asked.func
+    name: str = asked.__module__
+    package = sys.modules.get(name.partition(".")[0])
+    inside = list(getattr(package, "__path__", ()))
+    if inside:
+        found = [file for each in inside for file in sorted(Path(each).rglob("*"))]
+        return [str(file) for file in found if file.suffix in COMES_IN]
+    file = getattr(package, "__file__", None)
+    if file is None:
+        raise LiveNotArmed(f"the strategy's module {name} has no file that could be approved")
+    return [file]
 
 
 def code() -> Iterable[str]:
