@@ -7,18 +7,24 @@ from typing import Any, Final
 import msgspec
 
 from daemon.engine import Engine
+from daemon.evolution_answers import summary
 from daemon.questions import orders_and_keys
 from daemon.replies import builtin
 from daemon.seams import Store
 from daemon.watch import Watch
 from state import answers
+from state.belief_answers import beliefs
 from state.headroom import equity
 from state.history import recorded
+from state.snapshot import Snapshot
 from state.status import status
 
 TAIL: Final = 25  # journal records
 ORDERS: Final = 30
 TODAY: Final = 600  # points of the day's curve
+JOBS: Final = 5
+# Of twenty symbols each: they would be most of the view, and parts of their own show them.
+LEFT_OUT: Final = ("bars", "targets", "belief")
 
 
 class Viewer:
@@ -46,6 +52,8 @@ class Viewer:
             "health": builtin(self._watch.health()),
             "portfolio": builtin(answers.portfolio(now)),
             "orders": [builtin(order) for order in reversed(orders)],
+            "beliefs": None if now.belief is None else builtin(beliefs(now.belief)),
+            "jobs": jobs(now),
             "records": list(reversed(self._tail)),
             "today": list(self._today),
         }
@@ -57,7 +65,7 @@ class Viewer:
         for record in await self._store.read(recorded, after, TAIL):
             if record.seq > self._last():  # another view may have been made meanwhile
                 shown = {"seq": record.seq, **builtin(record.event)}
-                for whole in ("bars", "targets"):  # twenty a close would be most of the view
+                for whole in LEFT_OUT:
                     shown.pop(whole, None)
                 self._tail.append(shown)
 
@@ -76,3 +84,8 @@ class Viewer:
             point = (now.at.isoformat(), float(worth))
             if not self._today or self._today[-1] != point:
                 self._today.append(point)
+
+
+def jobs(now: Snapshot) -> list[dict[str, Any]]:
+    """Return the last runs of evolution in brief, the newest first."""
+    return [summary(run) for run in reversed(list(now.evolution.runs.values())[-JOBS:])]

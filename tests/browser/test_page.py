@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from control.protocol import Portfolio
 from state.command import Halt, Rebalance
 from tests.browser.conftest import url
+from tests.control.samples import BELIEF, RUN, plain
 
 PATIENCE = 20_000  # ms
 EVIL = "<img src=x onerror=alert(1)>"
@@ -83,6 +84,30 @@ def test_a_daemon_that_is_gone_is_said_to_be_and_comes_back(daemon, look):
     daemon.file.write_text(daemon.file.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
     daemon.start().ready()
     expect(seen.page.locator("#lost")).to_be_hidden(timeout=PATIENCE)
+
+
+def test_beliefs_and_jobs_are_shown_where_there_are_some(daemon, look):
+    seen = look()
+    assert seen.page.locator("#beliefs-part").is_hidden()
+    assert seen.page.locator("#jobs-part").is_hidden()
+    added = {"beliefs": plain(BELIEF), "jobs": [RUN | {"status": "running", "generation": 1}]}
+    told, jobs, run, said = seen.page.evaluate(SHOWN, [added, {"at": "x", "orders": [[1], [2]]}])
+
+    assert "KO" in told
+    assert "95.00 %" in told
+    assert "run1" in jobs
+    assert "1 of 3" in jobs
+    assert run == pytest.approx(1 / 3)
+    assert said == "orders (2)"  # and not their JSON
+    assert seen.complaints == []
+
+
+SHOWN = """([added, record]) => {
+  Object.assign(view, added);
+  show();  // and looked at before the next view comes
+  return [document.querySelector("#beliefs").innerText, document.querySelector("#jobs").innerText,
+    document.querySelector("#jobs progress").value, said(record)];
+}"""
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,10 @@ function when(moment) {
     .format(new Date(moment));
 }
 
+function short(id) {
+  return id.length <= 14 ? id : element("abbr", id.slice(0, 8) + "…" + id.slice(-4), { title: id });
+}
+
 function table(id, caption, head, rows, none) {
   const target = byId(id);
   const top = element("tr");
@@ -38,7 +42,7 @@ function table(id, caption, head, rows, none) {
     const line = element("tr");
     row.forEach((cell, n) => {
       if (n === 0) line.append(element("th", cell, { scope: "row" }));
-      else if (cell instanceof Node) { const td = element("td"); td.append(cell); line.append(td); }
+      else if (cell instanceof Node) { const td = element("td", null, { class: head[n][1] || "" }); td.append(cell); line.append(td); }
       else line.append(element("td", cell, { class: head[n][1] || "" }));
     });
     body.append(line);
@@ -81,8 +85,9 @@ function show() {
   halt.hidden = !status.halts.length;
   halt.textContent = status.halts.map((h) => `HALTED (${h.scope}) since ${when(h.at)} by ${h.actor}: ${h.reason}`).join(" · ");
   const alerts = byId("alerts");
-  alerts.hidden = !status.alerts.length;
-  alerts.textContent = status.alerts.map((a) => `${a.level} ${a.kind} (${a.subject}) since ${when(a.since)}: ${a.message}`).join(" · ");
+  const others = status.alerts.filter((a) => a.kind !== "HALTED"); // the banner above says it
+  alerts.hidden = !others.length;
+  alerts.textContent = others.map((a) => `${a.level} ${a.kind} (${a.subject}) since ${when(a.since)}: ${a.message}`).join(" · ");
   cards([
     [`Equity, ${status.base_currency || ""}`, money(status.equity)],
     ["Cash", money(status.cash)],
@@ -101,7 +106,7 @@ function show() {
     portfolio.positions.map((p) => [p.symbol, plain(p.quantity), money(p.average_price), money(p.price), money(p.value),
       percent(p.weight), money(p.unrealized), money(p.realized)]), "nothing is held");
   table("orders", "The newest orders", [["At"], ["Order", "text"], ["Symbol", "text"], ["Side", "text"], ["Quantity"], ["Filled"], ["Price"], ["Status", "text"], ["Reason", "long"]],
-    view.orders.map((o) => [when(o.created_at), o.order_id, o.symbol, o.side, plain(o.quantity), plain(o.filled),
+    view.orders.map((o) => [when(o.created_at), short(o.order_id), o.symbol, o.side, plain(o.quantity), plain(o.filled),
       money(o.average_price), o.status, o.reason]), "no orders");
   const lastAt = status.feed.ended ? "ended" : status.feed.connected ? "connected" : "DOWN";
   table("health", "What the daemon depends on", [["Part"], ["State", "text"], ["Detail", "long"]], [
@@ -120,8 +125,19 @@ function show() {
 function said(record) {
   return Object.entries(record)
     .filter(([key, value]) => !["seq", "at", "type", "wall"].includes(key) && value !== null && value !== "")
-    .map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : typeof value === "number" ? plain(value) : value}`)
-    .join(" ").slice(0, 240);
+    .map(([key, value]) => `${key.replaceAll("_", " ")} ${brief(value)}`)
+    .join(", ").slice(0, 240);
+}
+
+function brief(value) {
+  if (Array.isArray(value)) return value.length > 3 || value.some((x) => x !== null && typeof x === "object")
+    ? `(${value.length})` : value.join(" ");
+  if (value !== null && typeof value === "object") {
+    const flat = Object.entries(value).filter(([, x]) => x !== null && x !== "" && typeof x !== "object");
+    return `(${flat.slice(0, 3).map(([key, x]) => `${key} ${brief(x)}`).join(", ")}${flat.length > 3 ? ", …" : ""})`;
+  }
+  const digits = typeof value === "string" && /^-?\d+\.\d+$/.test(value) ? Number(value) : value;
+  return typeof digits === "number" ? plain(digits) : String(value);
 }
 
 function beliefs() {
@@ -136,8 +152,12 @@ function beliefs() {
 function jobs() {
   byId("jobs-part").hidden = !view.jobs || !view.jobs.length;
   if (!view.jobs) return;
-  table("jobs", "Long-running commands", [["Job"], ["Status", "text"], ["Progress"]],
-    view.jobs.map((j) => [j.id, j.status, element("progress", percent(j.progress), { max: 1, value: j.progress })]), "none");
+  table("jobs", "Runs of evolution, the newest first", [["Run"], ["Status", "text"], ["Stage", "text"], ["Generation"], ["Progress"], ["Genomes tried"], ["Seconds"], ["Why", "long"]],
+    view.jobs.map((j) => {
+      const done = j.status === "finished" ? 1 : j.generations ? j.generation / j.generations : 0;
+      return [j.run_id, j.status, j.stage, `${j.generation} of ${j.generations}`, element("progress", percent(done),
+        { max: 1, value: done, "aria-label": `Run ${j.run_id}: ${percent(done)}` }), count(j.evaluations), count(Math.round(j.seconds)), j.reason];
+    }), "none");
 }
 
 function draw() {
@@ -150,21 +170,24 @@ function draw() {
     if (text) made.textContent = text;
     return made;
   };
+  const W = Math.max(300, Math.round(svg.getBoundingClientRect().width) || 900), H = W < 600 ? 200 : 240;
+  svg.setAttribute("viewBox", `0 0 ${W} ${H}`); // a text of 12 px is one on a phone too
   if (points.length < 2) {
-    svg.replaceChildren(make("text", { x: 450, y: 120, "text-anchor": "middle" }, "not enough closes yet"));
+    svg.replaceChildren(make("text", { x: W / 2, y: H / 2, "text-anchor": "middle" }, "not enough closes yet"));
     byId("curve-said").textContent = "";
     return;
   }
   const xs = points.map((p) => p[0]), ys = points.map((p) => p[1]);
   const [x0, x1, y0, y1] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const X = (x) => 90 + 800 * ((x - x0) / (x1 - x0 || 1)), Y = (y) => 210 - 195 * ((y - y0) / (y1 - y0 || 1));
+  const L = 76, R = W - 10, B = H - 30;
+  const X = (x) => L + (R - L) * ((x - x0) / (x1 - x0 || 1)), Y = (y) => B - (B - 15) * ((y - y0) / (y1 - y0 || 1));
   const parts = [];
   for (let n = 0; n <= 4; n++) {
     const y = y0 + ((y1 - y0) * n) / 4;
-    parts.push(make("line", { x1: 90, x2: 890, y1: Y(y), y2: Y(y), class: "grid" }),
-      make("text", { x: 84, y: Y(y) + 4, "text-anchor": "end" }, count(Math.round(y))));
+    parts.push(make("line", { x1: L, x2: R, y1: Y(y), y2: Y(y), class: "grid" }),
+      make("text", { x: L - 6, y: Y(y) + 4, "text-anchor": "end" }, count(Math.round(y))));
   }
-  parts.push(make("text", { x: 90, y: 232 }, when(x0).slice(0, 16)), make("text", { x: 890, y: 232, "text-anchor": "end" }, when(x1).slice(0, 16)));
+  parts.push(make("text", { x: L, y: H - 8 }, when(x0).slice(0, 16)), make("text", { x: R, y: H - 8, "text-anchor": "end" }, when(x1).slice(0, 16)));
   parts.push(make("polyline", { class: "line", points: points.map((p) => `${X(p[0]).toFixed(1)},${Y(p[1]).toFixed(1)}`).join(" ") }));
   svg.replaceChildren(...parts);
   byId("curve-said").textContent =
@@ -204,4 +227,5 @@ byId("today").addEventListener("click", () => choose("today"));
 byId("all").addEventListener("click", () => choose("all"));
 setInterval(() => { if (heard && Date.now() - heard > SILENCE) lost("Nothing was heard for a while."); }, 2000);
 setInterval(refreshCurve, 10000);
+addEventListener("resize", () => { if (view) draw(); });
 refreshCurve();

@@ -11,10 +11,14 @@ from daemon.page.curve import Curve
 from daemon.page.live import Live
 from daemon.page.metrics import Metrics
 from daemon.page.routes import Routes
-from daemon.page.view import TAIL, Viewer
+from daemon.page.view import JOBS, TAIL, Viewer, jobs
 from daemon.watch import Verdict
+from state.evolved import Evolution, Run
+from state.snapshot import Snapshot
 from state.status import status
+from tests.control.samples import COURSE
 from tests.desk import desk
+from tests.given import CLOSE
 
 
 @pytest.fixture
@@ -110,6 +114,8 @@ async def test_the_view_is_what_tm_would_say(routes):
     assert view["status"]["equity"] == "100000"
     assert view["records"][0]["seq"] == routes.desk.engine.head.seq
     assert "bars" not in view["records"][0]
+    assert view["beliefs"] is None  # nothing is believed by this desk's strategy
+    assert view["jobs"] == []
 
 
 async def test_the_tail_is_the_journals_whoever_looked_before(routes):
@@ -131,3 +137,12 @@ async def test_the_tail_is_the_journals_whoever_looked_before(routes):
         await d.close(price, 100)
     head = d.engine.head.seq
     assert await tail() == list(range(head, head - TAIL, -1))
+
+
+def test_the_last_runs_are_shown_the_newest_first():
+    runs = {f"r{n}": Run(f"r{n}", COURSE, "ada", CLOSE, generation=n) for n in range(JOBS + 2)}
+    shown = jobs(Snapshot(evolution=Evolution(runs)))
+
+    assert [(run["run_id"], run["generation"]) for run in shown] == [
+        (f"r{n}", n) for n in range(JOBS + 1, 1, -1)
+    ]
