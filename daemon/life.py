@@ -149,7 +149,7 @@ class Life:
         if (ib := self._permit.ib) is not None:  # as it was armed, whatever its file says by now
             listed = tuple(map(chosen.instrument, self._source.symbols))
             currency = chosen.account.base_currency
-            return self._world.open_ib(ib, currency, listed, engine.report)
+            return self._world.open_ib(ib, currency, listed, engine.report, self._calendar)
         return await self._world.open_broker(
             self._state / PAPER_BOOK, chosen, self._calendar, engine.report
         )

@@ -70,6 +70,7 @@ class World(Protocol):
         currency: str,
         instruments: Sequence[Instrument],
         listener: Listener,
+        calendar: Calendar,
     ) -> Broker:
         """Return who executes at Interactive Brokers, through the gateway that `ib` describes."""
 
@@ -151,11 +152,12 @@ class Machine:
         currency: str,
         instruments: Sequence[Instrument],
         listener: Listener,
+        calendar: Calendar,
     ) -> Broker:
         """Return the broker behind a gateway; what that takes is only imported for it."""
         from daemon.brokers.ib.opening import open_ib
 
-        return open_ib(ib, currency, instruments, listener, self.clock)
+        return open_ib(ib, currency, instruments, listener, self.clock, calendar)
 
     def serve(
         self,

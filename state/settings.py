@@ -168,6 +168,11 @@ class InteractiveBrokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     read_only: bool = False
     patience: Annotated[float, Meta(gt=0, le=600)] = 20.0  # for each answer of the gateway
     settle: Annotated[float, Meta(ge=0, le=600)] = 10.0  # longest that a byte may be on its way
+    order: Literal["market", "adaptive", "twap", "vwap", "moc"] = "market"  # of a rebalance
+    adaptive_priority: Literal["Urgent", "Normal", "Patient"] = "Normal"
+    spread_over: Annotated[float, Meta(ge=60, le=86_400)] = 1800.0  # that twap and vwap take
+    vwap_volume: Annotated[float, Meta(ge=0.01, le=0.5)] = 0.1  # of the market's, at most
+    moc_cutoff: Annotated[float, Meta(ge=0, le=23_400)] = 900.0  # before the close
 
 
 class Beliefs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

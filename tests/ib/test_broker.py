@@ -1,13 +1,17 @@
 import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 
 import pytest
+from msgspec.structs import replace
 
 from daemon.brokers.ib.broker import InteractiveBroker
 from daemon.brokers.ib.contracts import tick_at
 from daemon.brokers.ib.gateway import Address
+from daemon.brokers.ib.ways import Routing, of_rebalance
+from daemon.calendar import Calendar, Session
 from daemon.clock import SystemClock
-from daemon.seams import BrokerUnavailable
+from daemon.seams import Alarming, BrokerUnavailable
 from state.command import RecordFill, RecordStatus, ReportKind
 from state.instrument import Instrument
 from tests.ib.awaiting import until
@@ -28,12 +32,12 @@ async def open_broker(fake):
 
     async def one(**how):
         heard = []
+        how.setdefault("clock", SystemClock())
         broker = InteractiveBroker(
             Address("127.0.0.1", fake.port, 7, ACCOUNT),
             LISTED,
             "USD",
             listener=heard.append,
-            clock=SystemClock(),
             chance=lambda: 0.0,
             patience=30.0,
             **how,
@@ -153,6 +157,56 @@ async def test_nobody_there_is_said_and_not_guessed(fake, open_broker):
         with pytest.raises(BrokerUnavailable, match="no gateway at"):
             await ask
     await asyncio.sleep(0)
+
+
+class Hasty(SystemClock):
+    """A clock on which five minutes of being gone are a third of a second."""
+
+    def mono(self):
+        return super().mono() * 1000
+
+
+async def test_a_person_is_wanted_while_no_gateway_has_its_servers(fake, open_broker):
+    broker, _ = await open_broker(clock=Hasty())
+    await until(lambda: broker.alarm == "", 30)
+    fake.connectivity_lost()
+    fake.drop(7)
+    await fake.stop()
+    assert isinstance(broker, Alarming)
+    await until(lambda: "no gateway with its servers for 300 seconds" in broker.alarm, 30)
+
+
+async def test_the_gateway_takes_and_fills_each_of_them(fake, open_broker):
+    now = datetime.now(UTC)
+    hours = Session(now.date(), now - timedelta(hours=1), now + timedelta(hours=6))
+    today, way = Calendar("TODAY", "UTC", [hours]), ["market"]
+
+    def route(order, sent, moment):
+        return of_rebalance(order, sent, moment, routing=Routing(way[0]), calendar=today)
+
+    broker, heard = await open_broker(route=route)
+    first = await compared(broker)
+    for oid, way[0] in enumerate(("market", "adaptive", "twap", "vwap", "moc"), first):
+        broker.place(replace(sending(f"RID.{oid}", 10, oid), source="rebalance"))
+    way[0] = "twap"
+    limited = replace(sending("RID.9", 10, first + 5, limit=D(10_000)), source="rebalance")
+    broker.place(limited)
+    await broker.settle()
+    await until(lambda: fake.truth().net("SPY") == 50, 30)
+    assert fake.order(ref=f"TM1.RID.{first + 4}").filled == 0  # it waits for the auction
+    fake.close_auction()
+    await until(
+        lambda: (
+            sum(r.quantity for r in heard if isinstance(r, RecordFill) and r.revision % 2) == 60
+        ),
+        30,
+    )
+
+    sent = [fake.order(perm_id=r.perm_id) for r in fake.received]
+    assert [o.type for o in sent] == ["MKT", "MKT", "MKT", "MKT", "MOC", "LMT"]
+    assert [o.algo for o in sent] == ["", "Adaptive", "Twap", "Vwap", "", ""]
+    assert {(o.tif, o.account) for o in sent} == {("DAY", ACCOUNT)}
+    assert not said(heard, ReportKind.REJECTED)
 
 
 def test_a_tick_is_that_of_the_prices_band():

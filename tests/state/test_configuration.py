@@ -129,6 +129,11 @@ def test_a_variable_can_hold_every_kind_of_value():
         pytest.param(
             "[paper]\ninitial_cash = 'lots'", '"lots" is not an exact decimal', id="no decimal"
         ),
+        pytest.param(
+            "[ib]\norder = 'loc'",
+            'not one of "adaptive", "market", "moc", "twap", "vwap"',
+            id="no way of an order",
+        ),
         pytest.param("[paper]\ninitial_cash = 0", "must be above 0", id="no cash"),
         pytest.param("[paper]\ninitial_cash = 'NaN'", "must be a finite amount", id="cash NaN"),
         pytest.param("[paper]\ninitial_cash = 1e13", "within ±9,000,000,000,000", id="too much"),

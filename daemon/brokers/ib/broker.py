@@ -17,6 +17,7 @@ from daemon.brokers.ib.gateway import PATIENCE, Address, Gateway, State
 from daemon.brokers.ib.keeper import Keeper
 from daemon.brokers.ib.orders import OrderUnsendable, outgoing
 from daemon.brokers.ib.reports import REQUESTS, Reports
+from daemon.brokers.ib.ways import Route, at_market
 from daemon.brokers.ib.wire_errors import Action, action
 from daemon.seams import BrokerBook, BrokerUnavailable, Clock, Listener
 from state.command import RecordFill, RecordStatus, ReportKind
@@ -52,11 +53,12 @@ class InteractiveBroker:
         chance: Callable[[], float],
         patience: float = PATIENCE,
         read_only: bool = False,
+        route: Route = at_market,
     ) -> None:
         self.account = address.account
         self._address, self._tell, self._clock = address, listener, clock
         self._patience, self._currency, self._read_only = patience, currency, read_only
-        self._contracts = Contracts(instruments, currency)
+        self._contracts, self._route = Contracts(instruments, currency), route
         self._keeper = Keeper(self._made, self._connected, clock, chance)
         self._gateway: Gateway | None = None  # the one whose contracts are known
         self._reports: Reports | None = None
@@ -79,6 +81,11 @@ class InteractiveBroker:
     def connection(self) -> int:
         """Return the number of the connection."""
         return self._connection
+
+    @property
+    def alarm(self) -> str:
+        """Return what a person is wanted for at the gateway, "" for nothing."""
+        return self._keeper.alarm
 
     @property
     def gateway(self) -> Gateway | None:
@@ -118,8 +125,8 @@ class InteractiveBroker:
                 f"{order.quantity} of {order.symbol} is no multiple of {instrument.lot}, the "
                 "gateway's lot; set the instrument's lot to it"
             )
-        sent = outgoing(order, instrument, self.account, "DAY")
-        gateway.ib.placeOrder(listed.contract, sent)
+        plain = outgoing(order, instrument, self.account, "DAY")
+        gateway.ib.placeOrder(listed.contract, self._route(order, plain, self._clock.wall()))
 
     def cancel(self, order: Order) -> None:
         """Ask an order back, once over each connection; unheard it is asked back again."""
@@ -287,8 +294,7 @@ class InteractiveBroker:
 
     def _cash_between(self, told: Decimal) -> tuple[Decimal, Decimal]:
         """Return the least and the most cash there may be: what was told lags the executions."""
-        since = self._clock.mono() - LATE
-        late = [moved for at, moved in self._cash.values() if at > since]
+        late = [moved for at, moved in self._cash.values() if at > self._clock.mono() - LATE]
         least = sum((moved for moved in late if moved < 0), ZERO)
         most = sum((moved for moved in late if moved > 0), ZERO)
         return told + least - CENT, told + most + CENT

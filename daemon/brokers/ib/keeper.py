@@ -56,6 +56,13 @@ class Keeper:
         """Return whether there was no connection for `patience` seconds; true while it lasts."""
         return self.down_since is not None and self._clock.mono() - self.down_since >= patience
 
+    @property
+    def alarm(self) -> str:
+        """Return what a person is wanted for, while they are: "" for nothing."""
+        if not self.alarming(ALARM):
+            return ""
+        return f"no gateway with its servers for {ALARM:.0f} seconds or more; see to its login"
+
     async def _connect(self) -> None:
         """Make a new connection; raise BrokerUnavailable."""
         self.gateway = self._make()

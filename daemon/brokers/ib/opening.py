@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from daemon.brokers.ib.broker import InteractiveBroker
 from daemon.brokers.ib.gateway import Address
+from daemon.brokers.ib.ways import Routing, of_rebalance
+from daemon.calendar import Calendar
 from daemon.seams import Clock, Listener
 from state.instrument import Instrument
 from state.settings import InteractiveBrokers
@@ -18,9 +21,11 @@ def open_ib(
     instruments: Sequence[Instrument],
     listener: Listener,
     clock: Clock,
+    calendar: Calendar,
 ) -> InteractiveBroker:
     """Return the broker, already on its way to the gateway that `ib` describes."""
     logging.getLogger("ib_async").setLevel(logging.WARNING)  # below, it tells all of the account
+    routing = Routing(ib.order, ib.adaptive_priority, ib.spread_over, ib.vwap_volume, ib.moc_cutoff)
     return InteractiveBroker(
         Address(ib.host, ib.port, ib.client_id, ib.account),
         instruments,
@@ -30,4 +35,5 @@ def open_ib(
         chance=np.random.default_rng(ib.client_id).random,  # clients come back at different times
         patience=ib.patience,
         read_only=ib.read_only,
+        route=partial(of_rebalance, routing=routing, calendar=calendar),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,12 +14,23 @@ LIVE = {"PendingSubmit", "PreSubmitted", "Submitted", "PendingCancel"}
 ORDER_TYPES = {"MKT", "LMT", "STP", "STP LMT", "MOC", "LOC", "MIDPRICE", "REL", "MTL"}
 ALGOS = {
     "Adaptive": {"adaptivePriority"},
-    "Twap": {"strategyType"},
-    "Vwap": {"maxPctVol"},
+    "Twap": {"strategyType", "startTime", "endTime"},
+    "Vwap": {"maxPctVol", "startTime", "endTime"},
     "ArrivalPx": {"maxPctVol"},
     "PctVol": {"pctVol"},
     "DarkIce": {"displaySize"},
     "ClosePx": {"maxPctVol"},
+}
+ANY = re.compile(".*")
+WHEN = re.compile(r"\d{8}-\d\d:\d\d:\d\d UTC")
+ALGO_VALUES = {
+    "adaptivePriority": re.compile("Urgent|Normal|Patient"),
+    "strategyType": re.compile("Marketable|Matching (Midpoint|Same Side|Last)"),
+    "startTime": WHEN,
+    "endTime": WHEN,
+    "allowPastEndTime": re.compile("[01]"),
+    "noTakeLiq": re.compile("[01]"),
+    "maxPctVol": re.compile(r"0\.\d+"),
 }
 
 

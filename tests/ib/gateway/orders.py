@@ -5,7 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from tests.ib.gateway.domain import ALGOS, ORDER_TYPES, Instrument, Order, Received
+from tests.ib.gateway.domain import (
+    ALGO_VALUES,
+    ALGOS,
+    ANY,
+    ORDER_TYPES,
+    Instrument,
+    Order,
+    Received,
+)
 from tests.ib.gateway.session import Session
 from tests.ib.gateway.wire import MAX_SERVER_VERSION, Cursor, parse_place_order
 
@@ -194,6 +202,9 @@ class OrderDesk:
             need = ALGOS[algo] - {t for t, _ in o["algoParams"]}
             if need:
                 return 442, f"Missing required algo parameter: {min(need)}"
+            for tag, value in o["algoParams"]:
+                if not ALGO_VALUES.get(tag, ANY).fullmatch(value):
+                    return 442, f"Invalid value in the algo parameter {tag}: {value}"
         return None
 
     def _new_order(self, client_id: int, o: dict[str, Any], inst: Instrument) -> Order:
