@@ -8,7 +8,7 @@ import time
 import pytest
 
 from control.protocol import Health
-from state.command import Rebalance
+from state.command import Halt, Rebalance
 from tests.ib.desk import Desk, gateway
 from tests.ib.gateway.domain import FillPlan
 
@@ -73,11 +73,20 @@ def test_the_nightly_restart_that_rolls_ids_back_costs_nothing(desk, made):
     used = max(order["broker_id"] for order in desk.orders())
     count = connections(desk)
 
+    made.next_id.clear()  # the next connection is offered the numbers that were used
     made.restart(1.0)
 
     desk.until(lambda: connections(desk) > count and desk.ask(Health()).ok)
     assert max(order["broker_id"] for order in desk.orders()) == used
     desk.until(lambda: desk.agrees_with(made))
+
+    assert desk.ask(Halt(flatten=True, reason="new numbers are wanted"), key="f").ok
+    desk.until(lambda: len(made.truth().received) == 4 and desk.agrees_with(made))
+    numbers = [received.order_id for received in made.truth().received]
+    assert len(set(numbers)) == 4
+    assert [received.outcome for received in made.truth().received] == ["new"] * 4
+    assert made.truth().duplicates() == {}
+    assert desk.books()["positions"] == []
 
 
 @pytest.mark.parametrize("data_lost", [True, False], ids=["1101", "1102"])
