@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from control.plots.drawing import INK, SERIES, Draw
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 POINTS: Final = 1500  # of a line; more than any screen has columns for it
+BINS: Final = 12  # of a distribution, to each side of zero
 STACKED: Final = len(SERIES) - 1  # symbols with an area of their own; the rest are one
 
 
@@ -50,6 +52,39 @@ def drawdown(told: Report) -> Draw:
         axes.fill_between(times(kept), below, color=SERIES[1], alpha=0.35, linewidth=0)
         axes.plot(times(kept), below, color=SERIES[1])
         axes.set_ylabel("% below its peak")
+
+    return draw
+
+
+def years(told: Report) -> Draw:
+    """Draw what each calendar year brought, its months linked; the first and last may be parts."""
+    factors: dict[str, float] = {}
+    for month, gain in told.monthly:
+        factors[month[:4]] = factors.get(month[:4], 1.0) * (1 + gain)
+    gains = [100 * (factor - 1) for factor in factors.values()]
+
+    def draw(axes: "Axes") -> None:
+        colours = [SERIES[0] if gain >= 0 else SERIES[1] for gain in gains]
+        axes.bar(list(factors), gains, color=colours)
+        axes.axhline(0, color=INK, linewidth=0.8)
+        axes.tick_params(axis="x", rotation=60)
+        axes.set_ylabel("% in the year")
+
+    return draw
+
+
+def spread(told: Report) -> Draw:
+    """Draw how many months brought how much, and their mean."""
+    gains = [100 * gain for _, gain in told.monthly]
+    widest = max(map(abs, gains), default=0.0) or 1.0
+    edges = [widest * (n / BINS) for n in range(-BINS, BINS + 1)]  # no bar is of losses and gains
+
+    def draw(axes: "Axes") -> None:
+        axes.set_xlabel("% in a month; dotted, the mean")
+        axes.set_ylabel("months")
+        if gains:
+            axes.hist(gains, bins=edges, color=SERIES[0])
+            axes.axvline(fmean(gains), color=INK, linewidth=0.8, linestyle=":")
 
     return draw
 
@@ -197,6 +232,8 @@ def convergence(told: Report) -> Draw:
 PLOTS: Final[Mapping[str, tuple[str, Callable[[Report], Draw]]]] = {
     "equity": ("Equity, and the benchmark from the same start", equity),
     "drawdown": ("Drawdown", drawdown),
+    "years": ("Return by calendar year; the first and the last may be parts of one", years),
+    "spread": ("How the months were spread", spread),
     "exposure": ("Gross and net exposure; dotted, the limit on gross", exposure),
     "weights": ("Shares of equity, by symbol", weights),
     "beliefs": ("Volatility believed in, mean of all symbols, and the exposure preferred", beliefs),
