@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 
 import pytest
+from ib_async import CommissionReport, Execution, Fill, Stock
 from msgspec.structs import replace
 
 from daemon.brokers.ib.broker import InteractiveBroker
@@ -119,8 +120,9 @@ async def test_a_rejection_says_the_gateways_reason(fake, open_broker):
     assert "margin is missing" in said(heard, ReportKind.REJECTED)[0].reason
 
 
+@pytest.mark.parametrize("data_lost", [True, False])
 async def test_nothing_is_sent_before_the_books_were_compared_nor_while_servers_are_lost(
-    fake, open_broker
+    fake, open_broker, data_lost
 ):
     broker, _ = await open_broker()
     broker.place(order(1, 1))
@@ -130,12 +132,70 @@ async def test_nothing_is_sent_before_the_books_were_compared_nor_while_servers_
     broker.place(order(1, oid))
     with pytest.raises(BrokerUnavailable, match="1100"):
         await broker.book(None)
-    fake.connectivity_restored(data_lost=False)
+    fake.connectivity_restored(data_lost)
     await until(lambda: broker.connected, 30)
     broker.place(order(1, oid))
     assert broker.connection > first
     await compared(broker)
     assert not fake.received
+
+
+async def resting(fake, broker):
+    """Place an order that rests; return ours and the gateway's of it."""
+    waits = order(5, await compared(broker), limit=D("1.00"))
+    broker.place(waits)
+    await broker.settle()
+    return waits, fake.order(ref=waits.order_ref)
+
+
+async def test_an_execution_after_the_cancellation_is_reported_and_in_the_book(fake, open_broker):
+    broker, heard = await open_broker()
+    waits, theirs = await resting(fake, broker)
+    broker.cancel(waits)
+    await until(lambda: said(heard, ReportKind.CANCELLED), 30)
+    fake.late_fill(theirs, 2)
+    await until(lambda: any(isinstance(r, RecordFill) for r in heard), 30)
+    book = await broker.book(None)
+    assert [o.status for o in book.orders] == ["cancelled"]
+    assert [(f.order_id, f.quantity) for f in book.executions] == [(waits.order_id, 2)]
+
+
+@pytest.mark.parametrize("code", [399, 404, 10349, 99_999])
+async def test_a_notice_that_the_library_takes_for_an_end_ends_nothing(fake, open_broker, code):
+    broker, heard = await open_broker()
+    fake.notice_next_order(code, "only a notice", after_ack=True)
+    await resting(fake, broker)
+    book = await broker.book(None)  # what was said before is heard by now
+    assert [m for m in fake.messages("error") if str(code) in m]
+    assert [o.status for o in book.orders] == ["open"]
+    assert said(heard, ReportKind.CANCELLED) + said(heard, ReportKind.REJECTED) == []
+
+
+async def test_inactive_is_no_end(fake, open_broker):
+    broker, heard = await open_broker()
+    _waits, theirs = await resting(fake, broker)
+    fake._publish(theirs, lambda session: fake._send_status(session, theirs, "Inactive"))
+    book = await broker.book(None)
+    assert [o.status for o in book.orders] == ["open"]
+    assert said(heard, ReportKind.CANCELLED) + said(heard, ReportKind.REJECTED) == []
+
+
+async def test_an_order_names_contract_exchange_currency_account_and_tif(fake, open_broker):
+    broker, _ = await open_broker()
+    await resting(fake, broker)
+    (sent,) = fake.messages("placeOrder", "in")
+    assert {str(fake.inst("SPY").con_id), "SMART", "USD", ACCOUNT, "DAY"} <= set(sent)
+
+
+async def test_an_execution_nobody_can_read_lets_the_books_be_compared_again(open_broker):
+    broker, heard = await open_broker()
+    await compared(broker)
+    before = broker.connection
+    odd = Execution(execId="1.1.1", side="SHORT", acctNumber=ACCOUNT, shares=1.0, price=1.0)
+    fill = Fill(Stock("SPY"), odd, CommissionReport(), datetime(2026, 1, 5, 15, tzinfo=UTC))
+    broker._gateway.ib.execDetailsEvent.emit(None, fill)
+    assert broker.connection > before
+    assert heard == []
 
 
 async def test_cash_is_known_to_the_executions_that_it_may_lag(fake, open_broker):

@@ -91,7 +91,8 @@ async def test_a_closed_socket_is_down(fake, connections):
     gateway = connections()
     await gateway.connect()
     fake.drop(7)
-    await until(lambda: gateway.state is State.DOWN)
+    await until(gateway.gone.is_set)  # without anybody asking
+    assert gateway.state is State.DOWN
 
 
 async def test_a_probe_without_an_answer_is_down(fake, connections):

@@ -1,9 +1,10 @@
 from decimal import Decimal
 
+import ib_async
 import pytest
 from msgspec.structs import replace
 
-from daemon.brokers.ib.orders import OrderUnsendable, on_tick, outgoing
+from daemon.brokers.ib.orders import OrderUnsendable, incoming, on_tick, outgoing
 from state.instrument import Instrument
 from tests.ib.conftest import ACCOUNT
 from tests.ib.test_recovery_reads import order
@@ -19,6 +20,16 @@ def test_an_order_goes_out_with_nothing_left_to_presets():
 @pytest.mark.parametrize(("buys", "price"), [(True, "10.00"), (False, "10.05")])
 def test_a_limit_goes_to_the_tick_that_costs_no_more(buys, price):
     assert on_tick(Decimal("10.03"), Decimal("0.05"), buys=buys) == Decimal(price)
+
+
+@pytest.mark.parametrize("guess", ["Cancelled", "ApiCancelled", "Inactive", "ValidationError"])
+def test_what_the_gateway_lists_as_open_is_open_whatever_the_library_made_of_it(guess):
+    listed = ib_async.Trade(
+        ib_async.Stock("SPY"),
+        ib_async.LimitOrder("BUY", 5, 1.0, permId=9),
+        ib_async.OrderStatus(status=guess),
+    )
+    assert incoming(listed, completed=False).status == "open"
 
 
 def test_a_limit_on_the_tick_stays():

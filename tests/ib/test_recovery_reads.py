@@ -3,12 +3,14 @@ from decimal import Decimal
 import pytest
 
 from daemon.brokers.ib.executions import record
+from daemon.brokers.ib.gateway import Address, Gateway
 from daemon.brokers.ib.orders import contract, outgoing
 from daemon.brokers.ib.recovery_reads import book
 from daemon.seams import BrokerUnavailable
 from state.instrument import Instrument
 from tests.ib.awaiting import until
 from tests.ib.conftest import ACCOUNT
+from tests.ib.gateway.server import FakeIBGateway
 from tests.ib.sending import sending
 
 ENDS = ["openOrderEnd", "completedOrdersEnd", "execDetailsEnd", "positionEnd", "accountDownloadEnd"]
@@ -18,10 +20,10 @@ def order(quantity, oid, limit=None):
     return sending(f"RID{oid}.0", quantity, oid, limit=limit)
 
 
-def send(gateway, fake, one):
+def send(gateway, fake, one, account=ACCOUNT):
     listed = fake.inst("SPY")
     instrument = Instrument("SPY")
-    sent = outgoing(one, instrument, ACCOUNT, "DAY")
+    sent = outgoing(one, instrument, account, "DAY")
     gateway.ib.placeOrder(contract(instrument, listed.con_id), sent)
 
 
@@ -66,6 +68,21 @@ async def test_the_highest_revision_of_an_execution_wins(fake, connections):
             highest[one.execution_id] = one
 
     assert sum(e.quantity for e in highest.values()) == fake.truth().net("SPY") == 9
+
+
+async def test_the_book_of_one_account_has_nothing_of_another():
+    async with FakeIBGateway(accounts=(ACCOUNT, "DU7654321")) as two:
+        gateway = Gateway(Address("127.0.0.1", two.port, 7, ACCOUNT), 30.0)
+        try:
+            await gateway.connect()
+            oid = gateway.ib.client.getReqId()
+            send(gateway, two, order(10, oid), "DU7654321")
+            send(gateway, two, order(5, oid + 1, limit=Decimal("1.00")), "DU7654321")
+            await until(lambda: two.truth("DU7654321").net("SPY") == 10, 30)
+            read = await book(gateway)
+        finally:
+            gateway.close("the test is over")
+    assert (read.orders, read.executions, read.positions) == ((), (), {})
 
 
 @pytest.mark.parametrize("end", ENDS)
