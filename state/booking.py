@@ -90,6 +90,8 @@ def record_open_order(course: Unfolding, said: RecordOpenOrder) -> None:
     else:
         mine = (b for b in course.now.executions.values() if b.order_id == found.order_id)
         found = replace(found, filled=sum((abs(b.quantity) for b in mine), ZERO))
+        if found.filled >= abs(found.quantity):
+            return  # it filled while its list was on the way: nothing of it is open
     course.note(OrderAdopted(found, at))
     if not found.external:
         course.note(CancelRequested(found.order_id, "open at the broker, and not of this book", at))

@@ -13,13 +13,14 @@ from state.command import (
     CloseBars,
     MoveCash,
     RecordFill,
+    RecordOpenOrder,
     RecordReconciliation,
     SubmitOrder,
 )
 from state.denial import Code
 from state.event import CommandRefused, Difference, Started
 from state.instrument import LARGEST
-from state.order import request_id
+from state.order import EXTERNAL, Order, Status, request_id
 from state.quote import Bar
 from state.snapshot import Snapshot
 from tests.given import (
@@ -89,3 +90,33 @@ class TestAccepting:
         assert the(course, CommandRefused).denial.code is Code.POSITIONS_CHANGED
         assert course.now.ledger.held("KO") == D(5)
         assert not course.now.reconciled
+
+
+class TestOrdersOfOthers:
+    ORDER = Order(
+        order_id="EXT.P-1",
+        rid="EXT",
+        symbol="KO",
+        quantity=D(11),
+        status=Status.LIVE,
+        created_at=CLOSE,
+        session=MONDAY,
+        price=D(50),
+        limit_price=None,
+        source=EXTERNAL,
+        broker_id="P-1",
+    )
+
+    def after(self, filled):
+        """What is known after an execution of it, and then of the list that had it open."""
+        fill = RecordFill("P-1.1", "EXT.P-1", "KO", D(filled), D(50), D(0), CLOSE)
+        return told(told(funded(), fill).now, RecordOpenOrder(self.ORDER))
+
+    def test_what_filled_before_it_was_adopted_is_counted(self):
+        course = self.after(4)
+
+        assert kinds(course) == ["OrderAdopted"]
+        assert course.now.orders["EXT.P-1"].filled == D(4)
+
+    def test_what_filled_whole_while_its_list_was_on_the_way_is_not_adopted(self):
+        assert kinds(self.after(11)) == []
