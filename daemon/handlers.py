@@ -294,8 +294,8 @@ class Handlers:
                 compared, read = await statement.compared(ask.statement, *parts)
                 actions = tuple(f"corporate action: {named}" for named in read.actions)
             else:
-                found, cash = await look_for_differences(self._engine, self._broker)
-                compared = RecordReconciliation(found, broker_cash=cash)
+                found, opening = await look_for_differences(self._engine, self._broker)
+                compared = RecordReconciliation(found, opening=opening)
         except BrokerUnavailable as e:
             error = Fault("BROKER_UNAVAILABLE", str(e), f"see `tm status`; {SAME_KEY}")
             return Reply(cause.op, False, "not_ready", Exit.NOT_READY, error=error, key=cause.key)

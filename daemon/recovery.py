@@ -153,15 +153,15 @@ async def compare(
 
     Holdings that run ahead of the executions they come from are given `settle` seconds, some times.
     """
-    found, cash = await look_for_differences(engine, broker)
+    found, opening = await look_for_differences(engine, broker)
     for _ in range(LAGS):
         if not (found and clock and under_way(engine.snapshot, found)):
             break
         await clock.sleep(settle)
-        found, cash = await look_for_differences(engine, broker)
+        found, opening = await look_for_differences(engine, broker)
     settled = tuple(order.order_id for order in engine.snapshot.orders.values()
                     if order.owed and order.order_id in owing)  # fmt: skip
-    await engine.tell(RecordReconciliation(found, broker_cash=cash, settled=settled))
+    await engine.tell(RecordReconciliation(found, opening=opening, settled=settled))
     return engine.snapshot.differences
 
 
@@ -177,8 +177,8 @@ def under_way(now: Snapshot, found: Sequence[Difference]) -> bool:
 
 async def look_for_differences(
     engine: Engine, broker: Broker
-) -> tuple[tuple[Difference, ...], Decimal]:
-    """Return where the books disagree, and the broker's cash.
+) -> tuple[tuple[Difference, ...], Decimal | None]:
+    """Return where the books disagree, and what the account began with as long as nobody knows.
 
     Executions may come while we look: the books are compared only when neither side has one that
     the other lacks. Raises BrokerUnavailable.
@@ -191,7 +191,8 @@ async def look_for_differences(
         late = [v for ref, v in now.cash_moves.items() if ref not in before.cash_moves]
         missing = unmatched(now, book)
         if not missing:
-            return differences(now, book, late), book.cash
+            opening = book.cash - now.ledger.cash  # of executions alone, till it is known
+            return differences(now, book, late), None if now.funded else opening
     raise BrokerUnavailable(
         f"after {TRIES} looks the broker still lacks executions we booked: {missing[:3]}"
     )

@@ -8,7 +8,7 @@ from itertools import accumulate
 from msgspec.structs import replace
 
 from daemon.engine import Engine
-from daemon.flex import Statement, StatementRefused, read
+from daemon.flex import ZONE, Statement, StatementRefused, read
 from daemon.recovery import look_for_differences
 from daemon.seams import Broker, Store
 from state.command import RecordFill, RecordReconciliation
@@ -30,6 +30,7 @@ async def compared(
         raise StatementRefused("nothing was ever started here", "start the daemon, then try again")
     statement = read(text, broker.account, now.start.base_currency)
     began, booked_before = await store.read(funding)
+    began = began and began.astimezone(ZONE)  # days are the statement's
     if began is None or statement.end < began.date():
         raise StatementRefused(
             f"it ends on {statement.end}, and this book begins "
@@ -41,13 +42,13 @@ async def compared(
     known = {**kept.executions, **engine.snapshot.executions}
     for fill in missing(statement.executions, known, found, began):
         engine.report(fill)
-    found, cash = await look_for_differences(engine, broker)
+    found, opening = await look_for_differences(engine, broker)
     stated = tuple(
         one
         for one in statement.movements
         if one.ref not in booked_before and one.at.date() >= began.date()
     )
-    return RecordReconciliation(found, broker_cash=cash, stated=stated), statement
+    return RecordReconciliation(found, opening=opening, stated=stated), statement
 
 
 def missing(

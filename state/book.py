@@ -2,11 +2,13 @@
 
 An order counts from the moment it is on record. What opens counts at full size, in doubt or not.
 What reduces is credited (its proceeds, and the exposure it takes away) only while nothing speaks
-against its filling: pending or live, not in doubt and not asked back. Without that credit a fully
-invested book could never be rotated, for its buys are on record beside the sells that pay them.
+against its filling: pending or live, for a session yet to close, not in doubt, not asked back.
+Without that credit a fully invested book could never be rotated, for its buys are on record beside
+the sells that pay them.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from functools import reduce
 from itertools import islice
@@ -77,7 +79,7 @@ class Book(msgspec.Struct, frozen=True):
     fees, slippage, and limits worse than the last price. `gross` is never negative; `high` and
     `low` bound the net. `cash` is what is left when the buys are paid and the sure sells received.
     `unpriced` symbols are held or on order without a price: while there are any, `equity` leaves
-    them out and nothing may be opened.
+    them out and nothing may be opened. `session` is the last that closed.
     """
 
     ledger: Ledger
@@ -92,6 +94,7 @@ class Book(msgspec.Struct, frozen=True):
     low: Decimal = ZERO
     stakes: Mapping[Symbol, Stake] = {}
     unpriced: frozenset[Symbol] = frozenset()
+    session: date | None = None
 
     def stake(self, symbol: Symbol) -> Stake:
         """Return what is held and on order of a symbol."""
@@ -125,6 +128,7 @@ def book_of(now: Snapshot, before: Book | None = None) -> Book:
         and before.ledger is now.ledger
         and before.marks is now.marks
         and before.cost_bps == bps
+        and before.session == now.session
         and len(before.orders) <= len(now.orders)
         and all(map(is_, before.orders.values(), now.orders.values()))
     ):
@@ -132,7 +136,7 @@ def book_of(now: Snapshot, before: Book | None = None) -> Book:
             return before
         fresh = tuple(islice(now.orders.values(), len(before.orders), None))
         return replace(with_orders(before, fresh), orders=now.orders)
-    book = Book(now.ledger, now.marks, now.orders, bps, cash=now.ledger.cash)
+    book = Book(now.ledger, now.marks, now.orders, bps, cash=now.ledger.cash, session=now.session)
     stakes = {
         symbol: Stake(position.quantity)
         for symbol, position in now.ledger.positions.items()
@@ -166,7 +170,8 @@ def with_order(book: Book, order: Order) -> Book:
     working = order.working
     if not working and not order.open:
         return book
-    sure = order.status not in DOUBTED
+    over = book.session is not None and order.session <= book.session
+    sure = order.status not in DOUBTED and not over
     after = with_trade(book, order.symbol, working, order.limit_price, sure=sure)
     stake = after.stake(order.symbol)
     listed = replace(stake, orders=(*stake.orders, order))

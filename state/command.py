@@ -334,13 +334,15 @@ class RecordReconciliation(msgspec.Struct, frozen=True):
     """The books were compared with the broker's; no differences means they agree.
 
     `settled` are orders that owed the same executions at the comparison before, which agreed too.
+    `opening` is the cash that the account began with: what the broker had when it was asked,
+    without the executions booked by then.
     `stated` is the cash of a statement that was never booked by one, oldest first.
     """
 
     differences: tuple[Difference, ...] = ()
     started: bool = False  # the comparison begins: nothing is sent until it ends
     looked: bool = False  # only the broker's news were booked so far
-    broker_cash: Decimal | None = None
+    opening: Decimal | None = None
     settled: tuple[OrderId, ...] = ()
     stated: tuple[StatedCash, ...] = ()
 

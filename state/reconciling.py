@@ -108,10 +108,8 @@ def record_reconciliation(course: Unfolding, found: RecordReconciliation) -> Non
         if course.now.reconciled:
             course.note(ReconcileStarted(at))
         return
-    if not course.now.funded and found.broker_cash is not None:
-        booked = course.now.ledger.cash  # executions of today that the broker's cash has in it
-        initial = found.broker_cash - booked
-        course.note(CashMoved("initial", initial, "the broker's cash", at))
+    if not course.now.funded and found.opening is not None:
+        course.note(CashMoved("initial", found.opening, "the broker's cash", at))
     known = course.now.differences
     left = explain(course, found.differences, found.stated)
     if not left:

@@ -1,11 +1,12 @@
 """Deciding single orders: submit through the gate, ask back, claim for sending."""
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final, Literal
 
 from msgspec.structs import replace
 
-from state.book import Book, book_of
+from state.book import Book, book_of, with_order
 from state.case import Case, Guard, Proposed
 from state.command import CancelOrders, Claim, SubmitOrder, Withhold
 from state.denial import Code, Denial
@@ -13,7 +14,7 @@ from state.event import CancelRequested, OrderClaimed, OrderDenied, OrderStopped
 from state.guards import exposure, soundness
 from state.instrument import ZERO, Symbol
 from state.moment import Moment
-from state.order import Order, Status
+from state.order import Order, OrderId, Status
 from state.risk import check
 from state.snapshot import Snapshot
 from state.unfolding import Unavailable, Unfolding
@@ -162,10 +163,10 @@ def cancel_orders(course: Unfolding, command: CancelOrders) -> Unavailable | Non
 def claim(course: Unfolding, command: Claim) -> None:
     """Take pending orders for sending: from the commit of this on they are in doubt.
 
-    The halt and the session are looked at once more; an order that is not claimed stays pending
-    only while the books are being compared.
+    The halt, the session and the exposure are looked at once more; an order that is not claimed
+    stays pending only while the books are being compared.
     """
-    at = course.moment.at
+    at, staying = course.moment.at, list[Order]()
     for order_id in command.order_ids:
         order = course.now.orders.get(order_id)
         if order is None or order.status is not Status.PENDING:
@@ -174,9 +175,64 @@ def claim(course: Unfolding, command: Claim) -> None:
             course.note(OrderStopped(order_id, "halted", halting.reason, at))
         elif passed(course.now, order, course.moment):
             course.note(OrderStopped(order_id, "expired", f"session {order.session} is over", at))
-        elif course.now.reconciled:
+        else:
+            staying.append(order)
+    if not course.now.reconciled:
+        return
+    outgrown = too_much(course.now, staying, course.moment)
+    for order in staying:
+        if (why := outgrown.get(order.order_id)) is not None:
+            course.note(OrderStopped(order.order_id, "expired", why, at))
+        else:
             oid = max(course.now.next_oid, command.floor)
-            course.note(OrderClaimed(order_id, oid, at))
+            course.note(OrderClaimed(order.order_id, oid, at))
+
+
+ROOM: Final[tuple[Guard, ...]] = (  # what other orders may have changed since it was gated
+    soundness.no_price,
+    exposure.short_sale,
+    exposure.position_weight,
+    exposure.gross_exposure,
+    exposure.net_exposure,
+    exposure.insufficient_cash,
+)
+
+
+def too_much(now: Snapshot, pending: Sequence[Order], moment: Moment) -> dict[OrderId, str]:
+    """Return which of the orders about to be sent no longer fit, and why; what reduces comes first.
+
+    Between the gate and the send the sale may end that a purchase was to be paid with. One on its
+    way is still counted on: after a lost connection it isn't any more, for then it is in doubt.
+    """
+    about = {order.order_id for order in pending}
+    others = {
+        order_id: replace(order, status=Status.LIVE) if order.status is Status.SENDING else order
+        for order_id, order in now.orders.items()
+        if order_id not in about
+    }
+    book, found = book_of(replace(now, orders=others)), dict[OrderId, str]()
+    for order in sorted(pending, key=lambda one: book.stake(one.symbol).held * one.quantity >= 0):
+        if (why := refused(ROOM, Case(now, proposed(order), moment, book))) is not None:
+            found[order.order_id] = why
+        else:
+            book = with_order(book, order)
+    return found
+
+
+def refused(guards: Iterable[Guard], case: Case) -> str | None:
+    """Return why an order must not be sent after all; a guard that fails holds it back."""
+    try:
+        for guard in guards:
+            if denial := guard(case):
+                return f"{denial.code}: {denial.message}"
+    except Exception as error:  # noqa: BLE001  whatever broke, what was not looked at is not sent
+        return f"{Code.GUARD_FAILED}: the last look failed: {type(error).__name__}: {error}"
+    return None
+
+
+def proposed(order: Order) -> Proposed:
+    """Return an order on record as the guards see one."""
+    return Proposed(order.order_id, order.symbol, order.quantity, order.limit_price, order.source)
 
 
 def withhold(course: Unfolding, command: Withhold) -> None:
@@ -212,18 +268,9 @@ def last_look(now: Snapshot, order: Order, moment: Moment, book: Book) -> Withho
         return Withhold(order.order_id, "halted", halting.reason)
     if passed(now, order, moment):
         return Withhold(order.order_id, "expired", f"session {order.session} is over")
-    proposed = Proposed(
-        order.order_id, order.symbol, order.quantity, order.limit_price, order.source
-    )
-    try:
-        case = Case(now, proposed, moment, without(book, order))
-        for guard in AGAIN:
-            if denial := guard(case):
-                return Withhold(order.order_id, "expired", f"{denial.code}: {denial.message}")
-    except Exception as error:  # noqa: BLE001  whatever broke, what was not looked at is not sent
-        why = f"{Code.GUARD_FAILED}: the last look failed: {type(error).__name__}: {error}"
-        return Withhold(order.order_id, "expired", why)
-    return None
+    case = Case(now, proposed(order), moment, without(book, order))
+    why = refused(AGAIN, case)
+    return None if why is None else Withhold(order.order_id, "expired", why)
 
 
 def without(book: Book, order: Order) -> Book:

@@ -111,7 +111,11 @@ MUTATIONS = {
             "if not now.reconciled or not self._connected():",
             "if not self._connected():",
         ),
-        ("state/trading.py", "        elif course.now.reconciled:\n", "        else:\n"),
+        (
+            "state/trading.py",
+            "    if not course.now.reconciled:\n        return\n    outgrown",
+            "    outgrown",
+        ),
         (
             "daemon/recovery.py",
             "    await engine.tell(RecordReconciliation(started=True))\n    await check(",
@@ -254,9 +258,9 @@ MUTATIONS = {
     ],
     "opening cash counts twice what was traded before": [
         (
-            "state/reconciling.py",
-            "        initial = found.broker_cash - booked",
-            "        initial = found.broker_cash",
+            "daemon/recovery.py",
+            "            opening = book.cash - now.ledger.cash  #",
+            "            opening = book.cash  #",
         )
     ],
     "losses are measured before anybody knows the cash": [

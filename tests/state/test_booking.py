@@ -72,9 +72,14 @@ class TestOpening:
         return told(now, CloseBars(CLOSE + DAY, TUESDAY, (Bar("KO", D(40)),)))
 
     def test_the_brokers_cash_already_knows_of_those_trades(self):
-        now = told(self.met().now, RecordReconciliation(broker_cash=D(95_000))).now
+        now = told(self.met().now, RecordReconciliation(opening=D(100_000))).now
         assert (now.ledger.cash, now.equity, now.ledger.held("KO")) == (D(95_000), D(99_000), 100)
         assert now.reconciled
+
+    def test_what_traded_between_the_brokers_answer_and_its_booking_counts_once(self):
+        between = told(self.met().now, fill(20, "meanwhile", "EXT.10")).now
+        now = told(between, RecordReconciliation(opening=D(100_000))).now
+        assert (now.ledger.cash, now.ledger.held("KO")) == (D(94_000), 120)
 
     def test_no_loss_is_measured_before(self):
         course = self.met()

@@ -398,7 +398,7 @@ class TestCash:
 
 class TestBooksCompared:
     def test_the_first_comparison_adopts_the_brokers_cash(self):
-        course = told(Snapshot(start=start()), RecordReconciliation(broker_cash=D(1000)))
+        course = told(Snapshot(start=start()), RecordReconciliation(opening=D(1000)))
         assert kinds(course) == ["CashMoved", "Reconciled"]
         assert course.now.ledger.cash == D(1000)
         assert course.now.reconciled
@@ -421,7 +421,7 @@ class TestBooksCompared:
             assert kinds(asked(now, command))
 
     def test_before_the_first_price_an_order_waits(self):
-        now = told(Snapshot(start=start()), RecordReconciliation(broker_cash=D(1000))).now
+        now = told(Snapshot(start=start()), RecordReconciliation(opening=D(1000))).now
         assert unavailable(now, SubmitOrder("buy", "KO", D(1))).code == "NO_PRICES"
 
     def test_what_is_halted_is_refused_while_the_books_are_compared(self):

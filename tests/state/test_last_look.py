@@ -7,10 +7,33 @@ import pytest
 from msgspec.structs import replace
 
 from state.book import book_of
-from state.event import BarsClosed, Halted, OrderClaimed, OrderFilled, OrderSubmitted
+from state.command import Claim
+from state.event import (
+    BarsClosed,
+    Halted,
+    OrderAccepted,
+    OrderClaimed,
+    OrderFilled,
+    OrderNotPlaced,
+    OrderStopped,
+    OrderSubmitted,
+)
 from state.quote import Bar
 from state.trading import last_look
-from tests.given import CLOSE, MOMENT, MONDAY, TUESDAY, WEDNESDAY, bars, funded, start
+from tests.given import (
+    CLOSE,
+    LIMITS,
+    MOMENT,
+    MONDAY,
+    TUESDAY,
+    WEDNESDAY,
+    bars,
+    funded,
+    kinds,
+    start,
+    the,
+    told,
+)
 
 ORDER = "R.0"
 
@@ -85,3 +108,73 @@ def test_what_only_reduces_is_sent_at_a_stale_price(quantity, sent):
     held = OrderFilled("x", "gone", "KO", D(100), D(50), D(0), CLOSE, CLOSE)
     now = sending(held, only_pg(), quantity=quantity, run=LIVE)
     assert (looked(now) is None) is sent
+
+
+SALE, PURCHASE = "S.0", "P.0"
+HALF = OrderFilled("x", "gone", "KO", D(1000), D(50), D(0), CLOSE, CLOSE)  # of the account is KO
+
+
+def rotating(*later, sold_by=TUESDAY):
+    """Return the book in which most of a holding is on sale, and a purchase counts on that."""
+    return funded(
+        HALF,
+        OrderSubmitted(SALE, "S", "KO", D(-800), D(50), None, "manual", sold_by, CLOSE),
+        OrderSubmitted(PURCHASE, "P", "PG", D(400), D(100), None, "manual", TUESDAY, CLOSE),
+        *later,
+        run=start(replace(LIMITS, max_gross=0.7)),
+    )
+
+
+def claimed(now, *order_ids):
+    return told(now, Claim(order_ids))
+
+
+def test_what_is_paid_by_a_sale_is_claimed_with_it_and_after_it():
+    assert kinds(claimed(rotating(), PURCHASE, SALE)) == ["OrderClaimed", "OrderClaimed"]
+    assert kinds(claimed(rotating(), PURCHASE)) == ["OrderClaimed"]
+    on_its_way = rotating(OrderClaimed(SALE, 1, CLOSE))
+    assert kinds(claimed(on_its_way, PURCHASE)) == ["OrderClaimed"]
+    there = rotating(OrderClaimed(SALE, 1, CLOSE), OrderAccepted(SALE, "B", D(0), CLOSE))
+    assert kinds(claimed(there, PURCHASE)) == ["OrderClaimed"]
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        pytest.param(
+            rotating(OrderClaimed(SALE, 1, CLOSE), OrderNotPlaced(SALE, CLOSE)),
+            id="was never placed",
+        ),
+        pytest.param(
+            rotating(
+                OrderClaimed(SALE, 1, CLOSE), OrderAccepted(SALE, "B", D(0), CLOSE), sold_by=MONDAY
+            ),
+            id="was for a session that is over",
+        ),
+    ],
+)
+def test_what_was_to_be_paid_by_a_sale_that_is_no_more_is_not_sent(now):
+    stopped = the(claimed(now, PURCHASE), OrderStopped)
+
+    assert (stopped.order_id, stopped.why) == (PURCHASE, "expired")
+    assert stopped.reason.startswith("GROSS_EXPOSURE: ")
+
+
+def test_nor_by_a_sale_that_the_same_claim_stops():
+    course = claimed(rotating(HALT), SALE, PURCHASE)
+
+    stopped = [event for event in course.events if isinstance(event, OrderStopped)]
+    assert [(one.order_id, one.why) for one in stopped] == [
+        (SALE, "halted"),
+        (PURCHASE, "expired"),
+    ]
+
+
+def test_only_what_does_not_fit_stays_behind():
+    small = OrderSubmitted("Q.0", "Q", "PG", D(10), D(100), None, "manual", TUESDAY, CLOSE)
+    now = rotating(small, OrderClaimed(SALE, 1, CLOSE), OrderNotPlaced(SALE, CLOSE))
+
+    course = claimed(now, PURCHASE, "Q.0")
+
+    assert the(course, OrderStopped).order_id == PURCHASE
+    assert the(course, OrderClaimed).order_id == "Q.0"
