@@ -68,6 +68,7 @@ from state.period import Period, UnknownPeriod
 from state.planning import drafted, not_ready, unknown_symbols, why_nothing
 from state.record import StoredCommand
 from state.status import status
+from state.weighing import Almanac
 
 T = TypeVar("T")
 Journaled = Reconcile | ReconcileStatement | Backup | StartEvolution | ResumeEvolution
@@ -91,11 +92,12 @@ class Handlers:
         configuration: Mapping[str, Any],
         benchmark: Callable[[], Mapping[date, float]],
         evolving: Evolving | None = None,
+        almanac: Almanac | None = None,
     ) -> None:
         self._engine, self._store, self._broker, self._clock = engine, store, broker, clock
         self._watch, self._version, self._zone = watch, version, zone
         self._configuration, self._benchmark = configuration, benchmark
-        self._ending = asyncio.Event()
+        self._ending, self._almanac = asyncio.Event(), almanac
         self._backups, self._evolving = Backups(engine, store, clock), evolving
 
     def end(self) -> None:
@@ -138,7 +140,8 @@ class Handlers:
             case Beliefs():
                 return self._say("beliefs", builtin(await believed(ask, now, self._store)))
             case Explain(id_):
-                return self._say("explain", builtin(await chain_of(id_, self._store)))
+                chain = await chain_of(id_, self._store, self._almanac)
+                return self._say("explain", builtin(chain))
             case DryRun():
                 return self._dry_run(ask)
             case Audit():

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from control.version import VERSION
+from daemon.almanac import almanac, due_by
 from daemon.calendar_file import keep
 from daemon.charge import Charge
 from daemon.clock import MarketClock
@@ -216,6 +216,7 @@ class Life:
             configuration=shown(self._effective),
             benchmark=lambda: {day: float(close) for day, close in benchmark().items()},
             evolving=evolving,
+            almanac=almanac(self._calendar, self.settings),
         )
         gate, trail, door = self.entrance.opened(engine, handlers.handle, self._clock)
         async with asyncio.TaskGroup() as tasks:
@@ -328,9 +329,6 @@ class Life:
         if before is not None:
             self._warm_before = before
             closes.extend(feed.history(before, window)[2])
-        due: Callable[[date], bool] | None = None
-        if chosen.trading.mode == "autonomous":
-            due = partial(self._calendar.ends_period, period=chosen.trading.rebalance)
         return Trader(
             engine,
             broker,
@@ -339,7 +337,7 @@ class Life:
             partial(self._propose, engine, feed.symbols),
             strategy=chosen.strategy.name,
             account=chosen.account.id,
-            due=due,
+            due=due_by(self._calendar, chosen),
             mind=mind,
         )
 

@@ -24,10 +24,12 @@ from state.event import (
 from state.history import command_by_id, order_by_id, orders_of, records
 from state.instrument import Symbol
 from state.journal import Database
+from state.measures import Weighed
 from state.order import Order, OrderId
 from state.reasons import Closed, Reason, reasons
 from state.record import Recorded
 from state.risk import GUARDS
+from state.weighing import Apart
 
 OF_PLANS = ("plan_made", "plan_approved", "plan_rejected", "plan_executed")
 OF_ORDERS = (
@@ -68,7 +70,8 @@ class Wanted(msgspec.Struct, frozen=True):
 class Judged(msgspec.Struct, frozen=True):
     """What the gate said of an order: let past, or denied by a guard with its value and limit.
 
-    `asked` are the guards that let it past, in the order in which they were asked.
+    `asked` are the guards that let it past, in the order in which they were asked; `weighed` what
+    they measured, computed again from the journal, and empty where that would not be exact.
     """
 
     order_id: OrderId
@@ -79,6 +82,7 @@ class Judged(msgspec.Struct, frozen=True):
     limit: str | None = None
     message: str | None = None
     asked: tuple[str, ...] = ()
+    weighed: tuple[Weighed, ...] = ()
 
 
 class Happened(msgspec.Struct, frozen=True):
@@ -105,6 +109,7 @@ class Explanation(msgspec.Struct, frozen=True):
     fills: tuple[answers.FillAnswer, ...]
     close: Closed | None = None
     why: tuple[Reason, ...] = ()
+    apart: tuple[Apart, ...] = ()
 
 
 def explained(db: Database, id_: str) -> Explanation | None:

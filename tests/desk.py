@@ -14,6 +14,7 @@ import numpy as np
 
 from control.protocol import Reply
 from control.request import Request
+from daemon.almanac import almanac
 from daemon.brokers.paper import PaperBroker
 from daemon.brokers.recording import RecordingBroker
 from daemon.calendar import open_calendar
@@ -194,6 +195,7 @@ async def desk(
         zone=XNYS.zone,
         configuration=shown(decode(config, "test", {})),
         benchmark=dict,
+        almanac=almanac(XNYS, settings),
     )
     tasks = [asyncio.create_task(engine.run()), asyncio.create_task(sender.run())]
     try:

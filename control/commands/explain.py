@@ -13,7 +13,7 @@ from control.session import session
 
 Data = Mapping[str, Any]
 SUBJECTS: Final = (
-    "An order, a plan, a command's key, a session (2020-03-16), a record's number, or halt."
+    "An order, a plan, a command's key, a run, a session (2020-03-16), a record's number, or halt."
 )
 
 
@@ -26,8 +26,12 @@ def explain(
     """Show the chain behind an order, a plan, a refusal, a halt, or a day with or without trades.
 
     What was observed and believed, the free energy and the prior of each exposure, the target that
-    followed, what the gate said, what became of it at the broker, and what held it up, by which
-    value against which bound.
+    followed, what each guard of the gate measured against which limit, what became of it at the
+    broker, and what held it up. A day says what was due, how far each holding was from its target
+    and its band, and what stood in the way; a run of evolution how it ended, test by test.
+
+    Guards are asked again, with what was known then: no value is shown where that would not be
+    exact.
 
     Example: tm explain "$(tm orders --json | jq -r .data.orders[-1].order_id)"
 
@@ -63,6 +67,10 @@ def parts(data: Data, ink: Ink) -> Iterator[str]:
         yield titled(f"why {want['symbol']}", wanted(want, ink), ink)
     if data["gate"]:
         yield titled("the gate", gate(data, ink), ink)
+    if len(data["gate"]) == 1 and data["gate"][0].get("weighed"):
+        yield titled("the guards that let it past", guards(data["gate"][0], ink), ink)
+    if data.get("apart"):
+        yield titled("how far from the targets", bands(data["apart"], ink), ink)
     if data["orders"]:
         yield titled("orders", trades.orders(data["orders"], ink), ink)
     if data["steps"]:
@@ -132,3 +140,33 @@ def gate(data: Data, ink: Ink) -> str:
         for one in data["gate"]
     )
     return table(("order", "symbol", "said", ""), rows, ink, left=4)
+
+
+def guards(judged: Data, ink: Ink) -> str:
+    """Return what each guard that let an order past measured, and its limit."""
+    rows = (
+        (one["code"], text(one["value"]), text(one["limit"]), said(one["spared"]))
+        for one in judged["weighed"]
+    )
+    return table(("guard", "value", "limit", ""), rows, ink, left=4)
+
+
+def said(spared: str) -> str:
+    """Return why a guard let an order past whatever its value."""
+    return f"not held against what is {spared}" if spared else ""
+
+
+def bands(apart: Iterable[Data], ink: Ink) -> str:
+    """Return how far each holding was from its target, against the band."""
+    rows = (
+        (
+            one["symbol"],
+            percent(one["weight"]),
+            percent(one["target"]),
+            percent(one["distance"]),
+            percent(one["band"]),
+            text(one["said"]),
+        )
+        for one in apart
+    )
+    return table(("symbol", "weight", "target", "apart", "band", "then"), rows, ink, left=1)

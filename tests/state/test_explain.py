@@ -182,11 +182,11 @@ async def test_a_day_is_explained_by_its_trades_or_by_why_it_had_none(tmp_path):
     codes = {day: [why["code"] for why in one["why"]] for day, one in told.items()}
     assert codes == {
         3: ["FIRST_CLOSE", "NOBODY_ASKED"],
-        4: ["NOBODY_ASKED"],
+        4: ["NOBODY_ASKED", "NOT_BY_THE_CLOCK"],
         5: [],
-        6: ["HALTED", "NOBODY_ASKED"],
-        7: ["HALTED", "NOBODY_ASKED"],
-        8: ["HALTED", "NO_CLOSE", "NOBODY_ASKED"],
+        6: ["HALTED", "NOBODY_ASKED", "NOT_BY_THE_CLOCK"],
+        7: ["HALTED", "NOBODY_ASKED", "NOT_BY_THE_CLOCK"],
+        8: ["HALTED", "NO_CLOSE", "NOBODY_ASKED", "NO_MARKET_DAY", "NOT_BY_THE_CLOCK"],
     }
     assert {fill["symbol"] for fill in told[5]["fills"]} == {"KO", "PG"}
     assert told[5]["close"]["session"] == "2025-03-05"
@@ -204,7 +204,7 @@ async def test_a_day_without_targets_says_how_the_strategy_failed(tmp_path):
         await one.close(50, 100)
         told = (await one.say(Explain("2025-03-04"))).data["why"]
 
-    assert [why["code"] for why in told] == ["TARGETS_STALE", "NOBODY_ASKED"]
+    assert [why["code"] for why in told] == ["TARGETS_STALE", "NOBODY_ASKED", "NOT_BY_THE_CLOCK"]
     assert "2025-03-03" in told[0]["message"]
     assert "no room" in told[0]["message"]
 

@@ -557,6 +557,9 @@ class Story:
             return
         order = orders[index % len(orders)]
         self.tell(Claim((order.order_id,)))
+        if order.order_id not in self.now.orders:  # what it was to be paid with is gone
+            self.traded[order.order_id] -= abs(order.working) * PRICES[order.symbol]
+            return
         order = self.now.orders[order.order_id]
         left = abs(order.quantity) - order.filled
         if what == "fill":
