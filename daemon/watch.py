@@ -18,6 +18,7 @@ from daemon.mind import Mind
 from daemon.recovery import TRIES, compare, look
 from daemon.retention import shorten_replies
 from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Store, Streaming
+from daemon.space import MIB
 from state.command import Cause, Halt, HaltForDisk
 from state.evidence import AuditFacts, JournalChecked
 from state.halting import lasting
@@ -117,6 +118,7 @@ class Watch:
             unavailable=unavailable,
             feed=self.feed_facts(),
             journal=JournalChecked(checked.ok, checked.seq, written, checked.message),
+            disk_low=self._settings.alerts.disk_free * MIB,
             disk_free=shutil.disk_usage(self._journal.parent).free,
             wal_bytes=size(self._journal.with_name(self._journal.name + "-wal")),
             beliefs=self._mind.facts() if self._mind else None,

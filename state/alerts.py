@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from state.alert import Alert, AlertKind, Ill, Level, Subject, Turn, subject_of
 from state.headroom import headroom
@@ -21,22 +22,31 @@ PATIENT: Final = frozenset(
         AlertKind.LIMIT_BREACHED,
     }
 )
+# What comes and goes by itself is over once it was fine for as long: one alert, not one a flap.
+FLAPPING: Final = PATIENT | {AlertKind.DISK_LOW}
 CRITICAL: Final = frozenset({AlertKind.ORDER_UNKNOWN, AlertKind.BOOKS_DIFFER})
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How long a link may be down before it is told, and anything stand before it is escalated."""
+    """How long a link may be down before it is told, and anything stand before it is escalated.
+
+    What comes and goes by itself is over when it has been fine for `patience` as well.
+    """
 
     patience: timedelta
     escalate: timedelta
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What is wrong since `since`; `told` is the level that people were told, None for not yet."""
+    """What is wrong since `since`; `told` is the level that people were told, None for not yet.
+
+    `fine` is since when nothing is wrong any more, None while it is: such a matter is not over yet.
+    """
 
     ill: Ill
     since: datetime
     told: Level | None = None
+    fine: datetime | None = None
 
 
 def remembered(alerts: Mapping[Subject, Alert]) -> Mapping[Subject, Standing]:
@@ -106,6 +116,8 @@ def step(
     """Return what stands after a look at `at` (wall time), and what people are to be told of it.
 
     What stands is told once at each level. What is over before anybody was told goes in silence.
+    What flaps is told as over once it was fine for `pace.patience`; until then it stands as it was
+    told, and is not raised again.
     """
     after: dict[Subject, Standing] = {}
     alerts: list[Alert] = []
@@ -121,7 +133,12 @@ def step(
             told = level
         after[subject] = Standing(ill, before.since, told)
     for subject, before in standing.items():
-        if subject not in after and before.told is not None:
+        if subject in after or before.told is None:
+            continue
+        fine = at if before.fine is None else before.fine
+        if before.ill.kind in FLAPPING and at - fine < pace.patience:
+            after[subject] = replace(before, fine=fine)
+        else:
             alerts.append(told_of("cleared", before.told, before.ill, before, at))
     return after, tuple(alerts)
 

@@ -49,7 +49,8 @@ class AuditFacts(msgspec.Struct, frozen=True):
     `broker_orders` the references of the orders it has open; `unavailable` says why it did not
     answer. `due` is the latest moment up to now, on the market's clock, at which the market was
     open: how old a price is counts to there, by `open_time` and at least a `bar`. `disk_free` and
-    `wal_bytes` are in bytes, of the journal's disk and of its write-ahead log.
+    `wal_bytes` are in bytes, of the journal's disk and of its write-ahead log; with less free than
+    `disk_low` there is little.
     """
 
     at: datetime
@@ -61,6 +62,7 @@ class AuditFacts(msgspec.Struct, frozen=True):
     feed: FeedFacts | None = None
     journal: JournalChecked | None = None
     disk_free: int | None = None
+    disk_low: int = 1024 << 20
     wal_bytes: int | None = None
     beliefs: BeliefFacts | None = None
     open_time: OpenTime = elapsed

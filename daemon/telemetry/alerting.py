@@ -70,7 +70,10 @@ class Alerting:
 
     def told(self, kind: AlertKind) -> bool:
         """Return whether people know that something of a kind is wrong now."""
-        return any(one.told and one.ill.kind is kind for one in self._standing.values())
+        return any(
+            one.told and one.ill.kind is kind and one.fine is None
+            for one in self._standing.values()
+        )
 
 
 def feed_ill(

@@ -10,7 +10,6 @@ from state.quote import Mark
 from state.snapshot import Snapshot
 
 MIB: Final = 1 << 20
-DISK_LOW: Final = 1024 * MIB
 DISK_FULL: Final = 64 * MIB
 WAL_LARGE: Final = 64 * MIB
 WAL_HUGE: Final = 1024 * MIB
@@ -95,15 +94,15 @@ def disk(_: Snapshot, facts: AuditFacts) -> Iterator[Check]:
     """Look whether the journal has room."""
     free = facts.disk_free
     if free is None:
-        yield warn("disk", None, DISK_LOW, "nobody can say how much room the journal has")
+        yield warn("disk", None, facts.disk_low, "nobody can say how much room the journal has")
         return
     told = f"{free / MIB:,.0f} MiB free where the journal is"
     if free < DISK_FULL:
         yield breach("disk", free, DISK_FULL, f"{told}; trading halts when it is full: make room")
-    elif free < DISK_LOW:
-        yield warn("disk", free, DISK_LOW, f"{told}; make room")
+    elif free < facts.disk_low:
+        yield warn("disk", free, facts.disk_low, f"{told}; make room")
     else:
-        yield ok("disk", free, DISK_LOW, told)
+        yield ok("disk", free, facts.disk_low, told)
 
 
 def write_ahead_log(_: Snapshot, facts: AuditFacts) -> Iterator[Check]:

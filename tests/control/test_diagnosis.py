@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from control import diagnosis
-from control.diagnosis import MIB, Finding
+from control.diagnosis import LITTLE, MIB, Finding
 from state import checks
+from state.settings import Alerts
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,7 @@ def test_every_remedy_is_of_a_check_there_is():
 )
 def test_the_verdict_is_the_worst(grades, worst):
     assert diagnosis.worst([Finding("x", grade, "") for grade in grades]) == worst
+
+
+def test_little_room_is_what_the_alert_calls_little_unless_configured():
+    assert Alerts().disk_free * MIB == LITTLE

@@ -53,6 +53,22 @@ def test_a_link_that_stays_down_is_told_after_its_patience():
     assert told((0, [DOWN]), (0.9, [DOWN]), (1, [DOWN])) == [("raised", "warning")]
 
 
+def test_what_flaps_is_raised_once_and_over_when_it_was_fine_for_a_while():
+    flaps = [(2 + n / 2, [DOWN] if n % 2 else []) for n in range(60)]
+    assert told((0, [DOWN]), (1, [DOWN]), *flaps) == [
+        ("raised", "warning"),
+        ("escalated", "critical"),
+    ]
+    assert told((0, [DOWN]), (1, [DOWN]), (2, []), (2.9, []), (3, []), (4, [])) == [
+        ("raised", "warning"),
+        ("cleared", "warning"),
+    ]
+
+
+def test_what_somebody_ended_is_over_at_once():
+    assert told((0, [HALT]), (0.01, [])) == [("raised", "warning"), ("cleared", "warning")]
+
+
 def test_two_of_a_kind_are_told_apart():
     other = Ill(AlertKind.HALTED, "symbol:KO", "symbol:KO halted by ann: drill")
     assert told((0, [HALT, other]), (1, [other])) == [

@@ -318,6 +318,7 @@ WORLD = [
     ),
     ("disk", "warn", {"disk_free": None}, "nobody can say how much room"),
     ("disk", "warn", {"disk_free": 1000 * MIB}, "1,000 MiB free"),
+    ("disk", "warn", {"disk_free": 5000 * MIB, "disk_low": 6000 * MIB}, "5,000 MiB free"),
     ("disk", "breach", {"disk_free": 63 * MIB}, "63 MiB free"),
     ("wal", "warn", {"wal_bytes": None}, "nobody can say how large"),
     ("wal", "warn", {"wal_bytes": 65 * MIB}, "65.0 MiB"),

@@ -1,6 +1,7 @@
 """What each path says, and to whom."""
 
 import asyncio
+import re
 
 import msgspec
 import pytest
@@ -91,6 +92,16 @@ async def test_metrics_follow_the_conventions_and_the_status(routes):
     assert value["tm_journal_records"] == routes.desk.engine.head.seq
     assert {s.labels["limit"] for s in families["tm_limit_used_ratio"].samples} > {"max_drawdown"}
     assert sum(len(f.samples) for f in families.values()) < 100
+
+
+async def test_every_metric_has_a_help_and_every_counter_is_a_total(routes):
+    text = (await get(routes, "/metrics")).body.decode()
+    kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE))
+
+    assert kinds.keys() == set(re.findall(r"^# HELP (\w+) \S.*$", text, re.MULTILINE))
+    named = {name for name in kinds if name.endswith("_total")}
+    assert named == {name for name, kind in kinds.items() if kind == "counter"}
+    assert not [name for name in kinds if re.search(r"_(ms|minutes|hours|percent|kib|mib)\b", name)]
 
 
 async def test_the_curve_is_followed_close_by_close(routes):
