@@ -46,6 +46,7 @@ def journaled(
 ) -> Belief:
     """Return what the journal holds of a thought."""
     seen, found = thought.seen, thought.found
+    learned = 0.0 if thought.belief.learned is None else thought.belief.learned.used
     columns: Mapping[str, Array] = {
         "exposure": found.exposure,
         "tilt": thought.tilt,
@@ -64,7 +65,7 @@ def journaled(
         "range_bin": np.where(seen.range_bin >= 0, seen.range_bin, np.nan),
         "sigma": np.where(seen.stepped, seen.sigma, np.nan),
         "blocked": thought.belief.rows[:, BLOCKED],
-        "ok": found.ok.astype(np.float64),
+        "ok": found.ok.astype(np.float64) + learned,
     }
     rows = np.column_stack(
         [

@@ -91,6 +91,19 @@ class Planner:
         )
         return market, sessions
 
+    @property
+    def learns(self) -> bool:
+        """Return whether the mind learns, so that a genome's fitness isn't that of who trades."""
+        return self._settings.beliefs.learning != "off"
+
+    def check(self) -> None:
+        """Raise Unbreedable where what is bred would not be what trades."""
+        if self.learns:
+            raise Unbreedable(
+                f'beliefs.learning = "{self._settings.beliefs.learning}" is on, and evolution '
+                'judges genomes that learn nothing; set beliefs.learning = "off" and start again'
+            )
+
     def course(self, ask: StartEvolution) -> tuple[Course, Market, evolution.Course]:
         """Return the run that was asked for; raises Unbreedable."""
         market, sessions = self._history(None)
@@ -124,6 +137,7 @@ class Planner:
 
     def again(self, asked: Course) -> tuple[Market, evolution.Course]:
         """Return the prices and the terms of a run that was started; raises Unbreedable."""
+        self.check()
         market, sessions = self._history(asked.last)
         course = self._bred_course(asked, sessions)
         bare = msgspec.structs.replace(asked, digest="")

@@ -82,6 +82,7 @@ class Evolving:
         """Start or resume a run under a client's key."""
         known = self._engine.snapshot.evolution
         try:
+            self._planner.check()
             if isinstance(ask, StartEvolution):
                 run_id = cause.rid.lower()[:12]
                 course, _, _ = await self._threads.run(self._planner.course, ask)

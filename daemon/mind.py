@@ -20,12 +20,13 @@ from state.belief import Belief
 from state.instrument import Symbol
 from state.quote import Close
 from state.status import BeliefFacts
-from strategies.active_inference import Thought, decide
+from strategies.active_inference import Thought, decide, distance
 from strategies.belief import WARM_UP, BeliefUnreadable, aligned, belief_of, blank
 from strategies.belief import Belief as Held
 from strategies.drift import Drift, drifted, expected, none_yet
 from strategies.inference import Engine, NumpyEngine, make_engine
-from strategies.market_model import Tables, model_hash
+from strategies.learning import configured, hashes, in_use, users
+from strategies.market_model import Tables
 from strategies.observation import Bars
 from strategies.sizing import Limits
 
@@ -89,13 +90,14 @@ class Mind:
         limits: Limits,
         *,
         engine: str,
+        learning: bool = False,
         cache: str | None = None,
         patience: float = PATIENCE,
     ) -> None:
         self._pool, self._model, self._limits = pool, model, limits
         self._symbols = tuple(symbols)
         self._name, self._cache, self.patience = engine, cache, patience
-        self._hash = model_hash(model)
+        self._learning, self._hashes = learning, hashes(model, learning=learning)
         self._awake: Awake | None = None
         self._recall: Recall | None = None
         self._last: Belief | None = None
@@ -108,6 +110,10 @@ class Mind:
         self._reset: tuple[Symbol, ...] = ()
         self._drifting: tuple[Symbol, ...] = ()
         self.forbidden = ""  # why what it wants may not be traded; it thinks on
+
+    @property
+    def _hash(self) -> str:
+        return self._hashes[0]
 
     @property
     def symbols(self) -> tuple[Symbol, ...]:
@@ -142,9 +148,9 @@ class Mind:
 
     async def become(self, model: Tables) -> None:
         """Think by another model from the next close on; its belief is rebuilt from the closes."""
-        if (hash_ := model_hash(model)) == self._hash:
+        if (found := hashes(model, learning=self._learning)) == self._hashes:
             return
-        self._model, self._hash, self._awake = model, hash_, None
+        self._model, self._hashes, self._awake = model, found, None
         self._parity, self._checked = None, self._name == "numpy"
         if self._recall is not None:
             await self.wake(None, self._recall)
@@ -188,10 +194,12 @@ class Mind:
             reset=self._reset,
             drifting=self._drifting,
             failure=self._failure,
+            learning="A" if self._learning else "off",
+            learned=users(self._awake.held) if self._awake else (),
         )
 
     def _goes_on(self, last: Belief | None) -> bool:
-        return last is not None and last.model_hash == self._hash
+        return last is not None and last.model_hash in self._hashes
 
     async def _within(
         self, seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
@@ -216,6 +224,7 @@ class Mind:
                 log.warning("belief_unreadable", extra={"detail": str(e)})
             else:
                 drift, origin = drift_of(last, self._symbols), "stored"
+        held = configured(held, self._model, learning=self._learning)
         plain = NumpyEngine(self._model)  # the same to rounding, and in half the time
         for one in past:
             weights = np.array([one.held.get(symbol, 0.0) for symbol in self._symbols])
@@ -246,14 +255,12 @@ class Mind:
         if compare:
             oracle = NumpyEngine(self._model)
             other = decide(self._model, oracle, awake.held, bars, weights, self._limits)
-            apart = max(
-                float(np.abs(thought.found.posterior - other.found.posterior).max(initial=0.0)),
-                float(np.abs(thought.weights - other.weights).max(initial=0.0)),
-            )
+            apart = distance(thought, other)
         return Step(thought.belief, drift, belief, thought.weights, apart)
 
     def _drifted(self, drift: Drift, before: Held, thought: Thought) -> Drift:
-        mean, variance = expected(self._model, before.posterior, thought.seen.range_bin >= 0)
+        ranged, by = thought.seen.range_bin >= 0, in_use(self._model, before)
+        mean, variance = expected(self._model, before.posterior, ranged, by)
         return as_shown(drifted(drift, thought.surprise, mean, variance))
 
     def _compared(self, apart: float | None) -> None:

@@ -7,8 +7,9 @@ from daemon.seams import Store
 from state.belief import Belief
 from state.belief_answers import BeliefAnswer, belief_at, beliefs, difference
 from state.explain import Explanation
-from state.occasion import told
+from state.recounting import recounted
 from state.snapshot import Snapshot
+from state.weighing import Almanac
 
 
 class Unanswerable(Exception):
@@ -45,11 +46,11 @@ async def at(time: datetime, store: Store) -> Belief | None:
     return await store.read(belief_at, time)
 
 
-async def chain_of(id_: str, store: Store) -> Explanation:
+async def chain_of(id_: str, store: Store, almanac: Almanac | None = None) -> Explanation:
     """Return the chain behind an id; raise Unanswerable."""
-    found = await store.read(told, id_)
+    found = await store.read(recounted, id_, almanac)
     if found is None:
-        message = f"no order, plan, command, session or record is called {id_!r}"
+        message = f"no order, plan, command, run, session or record is called {id_!r}"
         hint = "`tm orders` lists orders, `tm events` records; a day is written 2020-03-16"
         raise missing("NOT_FOUND", message, hint, "explain")
     return found

@@ -60,7 +60,15 @@ def asleep(
     """Return the mind, which `awaken` wakes; compiled code is kept in the folder `cache`."""
     os.environ.setdefault("XLA_FLAGS", ONE_THREAD)  # jax is imported when it wakes
     limits = Limits(settings.risk.max_position_weight, settings.risk.max_gross)
-    return Mind(pool, model, symbols, limits, engine=settings.beliefs.engine, cache=str(cache))
+    return Mind(
+        pool,
+        model,
+        symbols,
+        limits,
+        engine=settings.beliefs.engine,
+        learning=settings.beliefs.learning == "A",
+        cache=str(cache),
+    )
 
 
 async def awaken(

@@ -40,7 +40,12 @@ class Shadowing:
         self._settings, self._folder, self._threads = settings, folder, threads
 
     def due(self) -> list[Run]:
-        """Return the runs whose candidate has not been watched on the last session."""
+        """Return the runs whose candidate has not been watched on the last session.
+
+        None while the mind learns: it would be compared with one that doesn't.
+        """
+        if self._planner.learns:
+            return []
         now = self._engine.snapshot
         return [
             run

@@ -37,7 +37,7 @@ COLUMNS: Final = (
     "range_bin",
     "sigma",  # slow volatility of a bar, fraction
     "blocked",  # bars that its stop still keeps it out
-    "ok",
+    "ok",  # 0 after a reset; 1; 2 where the learned likelihood of returns is in use
 )
 DIGITS: Final = 7  # significant ones of a 32-bit float
 
@@ -70,6 +70,7 @@ class InstrumentBelief(msgspec.Struct, frozen=True):
     None is what was not observed. `free_energy` (nats, the least is best) and `prior` are of each
     exposure level; `weight` is the fraction of equity that it all led to. `drift` is how far the
     surprise of the last bars is above what the model expects of itself, in standard deviations.
+    `learned` says that its returns are foretold by what was learned of them, not as trained.
     """
 
     symbol: Symbol
@@ -91,6 +92,7 @@ class InstrumentBelief(msgspec.Struct, frozen=True):
     levels: tuple[float, ...]
     free_energy: tuple[float, ...]
     log_prior: tuple[float, ...]
+    learned: bool = False
 
     @property
     def regime(self) -> str:
@@ -137,6 +139,7 @@ def instrument(symbol: Symbol, levels: tuple[float, ...], row: list[float]) -> I
         levels=levels,
         free_energy=tuple(efe),
         log_prior=tuple(prior),
+        learned=named["ok"] > 1,
     )
 
 

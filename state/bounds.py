@@ -203,6 +203,14 @@ def together(settings: Settings) -> list[tuple[str, str, str]]:
                 'allow shorts, or prefer "long_only"',
             )
         )
+    if settings.beliefs.learning != "off" and settings.evolution.promotion == "automatic":
+        wrong.append(
+            (
+                "beliefs.learning",
+                '"A" is not what evolution judges, and evolution.promotion is "automatic"',
+                'learn nothing: beliefs.learning = "off", or evolution.promotion = "command"',
+            )
+        )
     wrong += tcp(settings)
     if settings.feed.clock == "feed" and settings.broker.kind != "paper":
         wrong.append(

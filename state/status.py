@@ -102,7 +102,7 @@ class BeliefFacts(msgspec.Struct, frozen=True):
     `origin` says where the belief it started with came from, `parity` how far the engine was from
     the numpy one on the first bar of this run (None: not compared). `reset` are the symbols whose
     belief had to be begun anew at the last close, `drifting` those that the model has ceased to
-    fit.
+    fit, `learned` those whose returns are foretold by what was learned of them.
     """
 
     engine: str
@@ -114,6 +114,8 @@ class BeliefFacts(msgspec.Struct, frozen=True):
     reset: tuple[Symbol, ...] = ()
     drifting: tuple[Symbol, ...] = ()
     failure: str = ""
+    learning: str = "off"
+    learned: tuple[Symbol, ...] = ()
 
 
 class StrategyAnswer(msgspec.Struct, frozen=True):

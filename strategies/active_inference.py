@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from strategies.belief import Belief, blank
+from strategies.belief import Belief, blank, learned_of, untaught
 from strategies.inference import Engine, Inference
+from strategies.learning import learned_step
 from strategies.market_model import Tables
 from strategies.observation import Array, Bars, Observed, observed
 from strategies.sizing import Limits, sized, tilted
@@ -34,12 +35,19 @@ def decide(
 
     belief  what the bar before left, or `belief.blank`; its symbols are those of `bars` and `held`
     held    (N,) fraction of equity in each symbol after this bar's fills
+    Where the belief learns, the next one has learned of this bar.
     """
     sound = np.asarray(np.isfinite(belief.rows).all(axis=1))
-    seen = observed(model, mended(model, belief, sound), bars, held)
-    found = engine.step(
-        seen.belief.posterior, seen.z_bin, seen.range_bin, seen.held_exposure, seen.stepped
-    )
+    if belief.learned is not None:
+        sound &= np.isfinite(belief.learned.table).all(axis=1)
+    belief = mended(model, belief, sound)
+    seen, learned = observed(model, belief, bars, held), belief.learned
+    if learned is None:
+        found = engine.step(
+            seen.belief.posterior, seen.z_bin, seen.range_bin, seen.held_exposure, seen.stepped
+        )
+    else:
+        found, learned = learned_step(model, engine, belief, learned, seen)
     found = msgspec.structs.replace(
         found, ok=found.ok & sound, exposure=np.where(sound, found.exposure, 0.0)
     )
@@ -49,13 +57,21 @@ def decide(
         surprise = np.where(seen.stepped, -np.log(found.evidence), np.nan)
         logs = np.where(found.posterior > 0.0, np.log(found.posterior), 0.0)
     return Thought(
-        belief=msgspec.structs.replace(seen.belief, rows=rows),
+        belief=msgspec.structs.replace(seen.belief, rows=rows, learned=learned),
         weights=sized(model, seen, found, held, limits),
         seen=seen,
         found=found,
         tilt=tilted(model, seen),
         surprise=surprise,
         entropy=-(found.posterior * logs).sum(axis=1),
+    )
+
+
+def distance(one: Thought, other: Thought) -> float:
+    """Return how far two engines' thoughts of a bar are apart, in posteriors or in weights."""
+    return max(
+        float(np.abs(one.found.posterior - other.found.posterior).max(initial=0.0)),
+        float(np.abs(one.weights - other.weights).max(initial=0.0)),
     )
 
 
@@ -66,4 +82,8 @@ def mended(model: Tables, belief: Belief, sound: NDArray[np.bool_]) -> Belief:
     if sound.all():
         return belief
     rows = np.where(sound[:, None], belief.rows, blank(belief.symbols, model).rows)
-    return msgspec.structs.replace(belief, rows=rows)
+    learned = belief.learned
+    if learned is not None:
+        nothing = untaught(len(sound), model).table
+        learned = learned_of(np.where(sound[:, None], learned.table, nothing))
+    return msgspec.structs.replace(belief, rows=rows, learned=learned)

@@ -38,15 +38,27 @@ def none_yet(count: int) -> Drift:
     return Drift(np.zeros(count), np.zeros(count))
 
 
-def expected(model: Tables, before: Array, ranged: NDArray[np.bool_]) -> tuple[Array, Array]:
+def expected(
+    model: Tables, before: Array, ranged: NDArray[np.bool_], likelihood: Array | None = None
+) -> tuple[Array, Array]:
     """Return (N,) mean and variance, nats, of the surprise of the next observation.
 
     before  (N, S)  what is believed before the bar
     ranged  (N,)    whether the bar's range will be observed beside its return
+    likelihood  (N, 7, S) of returns, by symbol, where it isn't the model's
     """
     prior = before @ model.B.T
+    if likelihood is not None:
+        alone = np.einsum("ns,nzs->nz", prior, likelihood)
+        both = np.einsum("ns,nzs,rs->nzr", prior, likelihood, model.A_r).reshape(len(prior), -1)
+        return surprises(alone, both, ranged)
     alone = prior @ model.A_z.T
     both = np.einsum("ns,zs,rs->nzr", prior, model.A_z, model.A_r).reshape(len(prior), -1)
+    return surprises(alone, both, ranged)
+
+
+def surprises(alone: Array, both: Array, ranged: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Return (N,) mean and variance of surprise, by whether a range comes with the return."""
     (mean_r, variance_r), (mean, variance) = moments(both), moments(alone)
     return np.where(ranged, mean_r, mean), np.where(ranged, variance_r, variance)
 

@@ -46,12 +46,14 @@ class Engine(Protocol):
         range_bin: Integers,
         held_exposure: Array,
         stepped: Booleans,
+        likelihood: Array | None = None,
     ) -> Inference:
         """Return what one bar lets one infer, after `posterior` (N, S) of the bar before.
 
         z_bin, range_bin  (N,)  what was observed, -1 for nothing
         held_exposure     (N,)  the exposure at the broker, which it costs to leave
         stepped           (N,)  False: no time passed for it, its posterior stays
+        likelihood        (N, 7, S)  of returns, by instrument; None: the model's for all
         """
 
 
@@ -70,14 +72,18 @@ class NumpyEngine:
         range_bin: Integers,
         held_exposure: Array,
         stepped: Booleans,
+        likelihood: Array | None = None,
     ) -> Inference:
         """Return what one bar lets one infer: see Engine."""
         model = self.model
         before = np.ascontiguousarray(posterior.T)  # (S, N): rows are summed in order
-        likelihood = model.A_z.T[:, z_bin]
+        if likelihood is None:
+            likely_z = model.A_z.T[:, z_bin]
+        else:
+            likely_z = likelihood[np.arange(len(z_bin)), z_bin].T
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             prior = mixed(model.B, before)
-            joint = np.where(z_bin >= 0, prior * likelihood, prior)
+            joint = np.where(z_bin >= 0, prior * likely_z, prior)
             joint = np.where(range_bin >= 0, joint * model.A_r.T[:, range_bin], joint)
             evidence = np.where(stepped, summed(joint), 1.0)
             after = np.where(stepped, joint / evidence, before)

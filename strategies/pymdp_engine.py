@@ -50,12 +50,21 @@ class PymdpEngine:
         range_bin: Integers,
         held_exposure: Array,
         stepped: Booleans,
+        likelihood: Array | None = None,
     ) -> Inference:
-        """Return what one bar lets one infer: see inference.Engine."""
+        """Return what one bar lets one infer: see inference.Engine.
+
+        A likelihood by instrument has a compiled step of its own, made when it is first given.
+        """
         rows = len(posterior)
         more = capacity(rows) - rows
-        found = self._step(
-            *self._tables,
+        step, tables = self._step, self._tables
+        if likelihood is not None:
+            spare = np.tile(self.model.A_z, (more, 1, 1))
+            step = compiled(by_instrument=True)
+            tables = (np.concatenate([likelihood, spare]), *tables[1:])
+        found = step(
+            *tables,
             np.concatenate([posterior, np.tile(self.model.D, (more, 1))]),
             np.pad(z_bin, (0, more), constant_values=NOTHING),
             np.pad(range_bin, (0, more), constant_values=NOTHING),
@@ -109,15 +118,18 @@ def without_plotting() -> Iterator[None]:
 
 
 @remembered
-def compiled() -> Step:
+def compiled(*, by_instrument: bool = False) -> Step:
     """Return the step for one thread, compiled once a capacity, whatever the model."""
     options = {"xla_cpu_multi_thread_eigen": False}
     jit: Callable[..., Step] = import_module("jax").jit
-    return jit(traced(), compiler_options=options)
+    return jit(traced(by_instrument=by_instrument), compiler_options=options)
 
 
-def traced() -> Step:
-    """Return the step as jax traces it: tables, then (N, ...) rows; the parts of an Inference."""
+def traced(*, by_instrument: bool = False) -> Step:
+    """Return the step as jax traces it: tables, then (N, ...) rows; the parts of an Inference.
+
+    by_instrument  A_z is (N, 7, S); pymdp then wants every other table for each row as well
+    """
     jax, agent = import_module("jax"), import_module("pymdp.agent").Agent
     jnp, replaced = jax.numpy, import_module("equinox").tree_at
 
@@ -139,11 +151,15 @@ def traced() -> Step:
     ) -> tuple[Any, ...]:
         rows, count = posterior.shape[0], levels.shape[0]
         taken = jnp.broadcast_to(jnp.eye(count)[:, None, :], (count, count, count))
+
+        def each(table: Any) -> Any:
+            return jnp.broadcast_to(table, (rows, *table.shape)) if by_instrument else table
+
         trader = agent(
-            A=[A_z, A_r, A_profit],
-            B=[B[:, :, None], taken],
-            C=[jnp.zeros(A_z.shape[0]), jnp.zeros(A_r.shape[0]), C],
-            D=[D, jnp.full(count, 1.0 / count)],
+            A=[A_z, each(A_r), each(A_profit)],
+            B=[each(B[:, :, None]), each(taken)],
+            C=[each(jnp.zeros(A_z.shape[-2])), each(jnp.zeros(A_r.shape[0])), each(C)],
+            D=[each(D), each(jnp.full(count, 1.0 / count))],
             A_dependencies=[[0], [0], [0, 1]],
             B_dependencies=[[0], [1]],
             num_controls=[1, count],
@@ -156,7 +172,7 @@ def traced() -> Step:
             batch_size=rows,
         )
         habit = -kappa * jnp.abs(levels - held_exposure[:, None])
-        trader = replaced(lambda each: each.E, trader, jax.nn.softmax(habit))
+        trader = replaced(lambda made: made.E, trader, jax.nn.softmax(habit))
         no_view = jnp.full((rows, count), 1.0 / count)
         still = jnp.zeros((rows, 2), dtype=int)
         before = [posterior[:, None], no_view[:, None]]

@@ -80,7 +80,7 @@ def row(told: Data) -> list[str]:
         percent(told["weight"]),
         number(told["surprise"]),
         number(told["observed"]["z"]),
-        "yes" if told["ok"] else "RESET",
+        ("learned" if told.get("learned") else "yes") if told["ok"] else "RESET",
     ]
 
 
@@ -110,6 +110,7 @@ def whole(told: Data, ink: Ink) -> str:
             ("exposure", number(told["exposure"])),
             ("weight", f"{percent(told['weight'])}"),
             ("stopped", f"{number(told['blocked'], 0)} more bars" if told["blocked"] else ""),
+            ("returns foretold", "as learned" if told.get("learned") else ""),
             ("ok", "yes" if told["ok"] else "no: it was RESET, and its target is zero"),
         ]
     )

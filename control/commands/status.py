@@ -95,6 +95,10 @@ def mind(told: Mapping[str, Any] | None, ink: Ink) -> str:
         said.append(ink.styled(f"RESET: {', '.join(told['reset'])}", "red"))
     if told["drifting"]:
         said.append(ink.styled(f"no longer fits {', '.join(told['drifting'])}", "yellow"))
+    if told.get("learning", "off") != "off":
+        said.append(
+            f"learns {told['learning']}, uses it for {', '.join(told['learned']) or 'none'}"
+        )
     return "; ".join(said)
 
 

@@ -64,7 +64,7 @@ async def engine(path, *, funded=True, space=None, factory=sqlite3.Connection, a
     try:
         if funded and not snapshot.seq:
             await one.tell(RecordStart(start()))
-            await one.tell(RecordReconciliation(broker_cash=D(100_000)))
+            await one.tell(RecordReconciliation(opening=D(100_000)))
             close = bars(50, 100)
             targets = {"KO": 0.5, "PG": 0.25}
             await one.tell(CloseBars(close.at, close.session, close.bars, targets))
@@ -217,7 +217,7 @@ async def test_a_commit_in_doubt_answers_nobody_and_ends_the_engine(tmp_path):
     one = Engine(snapshot, head, store, FakeClock(), lambda now: MOMENT)
     running = asyncio.create_task(one.run())
     await one.tell(RecordStart(start()))
-    await one.tell(RecordReconciliation(broker_cash=D(0)))
+    await one.tell(RecordReconciliation(opening=D(0)))
     GhostCommit.armed = True
     try:
         asked = asyncio.create_task(one.ask(MoveCash("deposit", D(1)), cause("cash")))

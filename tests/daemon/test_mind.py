@@ -19,9 +19,10 @@ from state.instrument import ZERO
 from state.quote import Close
 from strategies.belief import belief_bytes, belief_of
 from strategies.genome import DEFAULT
-from strategies.market_model import tables
+from strategies.market_model import model_hash, tables
 from strategies.sizing import Limits
 from tests.desk import XNYS
+from tests.strategies.test_learning import forced
 
 SYMBOLS = ("AAPL", "KO", "XOM")
 MODEL = tables(DEFAULT)
@@ -276,3 +277,53 @@ async def test_another_genome_in_charge_is_thought_by_from_the_next_close_on():
 
     fresh = await awake(recall=recall, model=other)
     assert after == await thought(fresh, closes()[80:])
+
+
+def taught(outcome):
+    """Return the bytes of a belief, every symbol's learned filter far in the lead."""
+    held = forced(belief_of(outcome.belief.memory))
+    return replace(outcome.belief, memory=belief_bytes(held))
+
+
+async def test_a_mind_that_learns_restarts_bit_for_bit_and_says_what_it_uses():
+    begun = await thought(await awake(learning=True), closes()[:40])
+    start = from_disk(taught(begun[-1]))
+    one = await awake(start, learning=True)
+    assert one.facts().learned == SYMBOLS
+
+    whole = await thought(one, closes()[40:])
+    before = await thought(await awake(start, learning=True), closes()[40:80])
+    held = np.array(list(before[-1].targets.values()))
+    resumed = await awake(from_disk(before[-1].belief), learning=True)
+    after = await thought(resumed, closes()[80:], held)
+
+    assert resumed.facts().origin == "stored"
+    assert [*before, *after] == whole
+    assert all(row.learned for row in instruments(whole[0].belief))
+    assert resumed.facts().learning == "A"
+
+
+async def test_learning_on_and_off_again_is_as_if_it_had_never_been():
+    """Nothing is rebuilt by the change: the trained filter was there all along."""
+    plain = await thought(await awake(), closes()[:80])
+    held = np.array(list(plain[-1].targets.values()))
+    begun = await awake(from_disk(plain[-1].belief), learning=True)
+    lived = await begun.think(closes()[80], held)
+    off = await awake(from_disk(taught(lived)))
+    expected = await awake(from_disk(plain[-1].belief))
+    same = await expected.think(closes()[80], held)
+
+    assert begun.facts().origin == off.facts().origin == "stored"
+    assert lived.belief.model_hash != plain[-1].belief.model_hash == same.belief.model_hash
+    held = np.array(list(same.targets.values()))
+    close = closes()[81]
+    assert await off.think(close, held) == await expected.think(close, held)
+    assert off.facts().learning == "off"
+    assert off.facts().learned == ()
+
+
+async def test_without_learning_the_bytes_are_of_the_first_format():
+    outcome = (await thought(await awake(), closes()[:3]))[-1]
+
+    assert outcome.belief.memory[:2] == b"\x96\x01"
+    assert outcome.belief.model_hash == model_hash(MODEL)

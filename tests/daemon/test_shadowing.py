@@ -26,6 +26,8 @@ CANDIDATE = DEFAULT.but(volatility_target=0.05)
 class Desk:
     """The engine, the planner, the threads and the workers, as far as shadows need them."""
 
+    learns = False
+
     def __init__(self, snapshot, last, fails=False):
         self.snapshot, self.fails = replace(snapshot, session=last), fails
         self.workers_open = False
@@ -88,6 +90,13 @@ def test_a_candidate_is_watched_beside_who_is_in_charge_on_sessions_its_run_neve
 
 def test_nothing_is_done_before_another_session_closed(waiting, tmp_path):
     assert Desk(waiting, COURSE.last).watched(tmp_path).last is None
+
+
+def test_nobody_is_compared_with_a_mind_that_learns(waiting, tmp_path):
+    desk = Desk(waiting, SESSIONS[-1])
+    desk.learns = True
+
+    assert desk.watched(tmp_path).last is None
 
 
 def test_what_cannot_be_watched_is_not_promotable_and_harms_nobody(waiting, tmp_path):

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from state.belief import instruments
+from strategies.belief import belief_of
 from tests.kills.books import faults
 from tests.kills.lives import Forked
 from tests.kills.test_restart import left
@@ -29,6 +30,7 @@ name = "active_inference"
 parameters = {{ band = 0.001 }}
 [beliefs]
 engine = "numpy"
+learning = "{learning}"
 [execution]
 band = 0.001
 [risk]
@@ -38,17 +40,18 @@ max_drawdown = 0.5
 """
 
 
-def undisturbed(folder, start):
+def undisturbed(folder, start, learning):
     """What the years leave in one go."""
-    with Tmd(folder, YEARS.format(start=start, pace=0)) as tmd:
+    with Tmd(folder, YEARS.format(start=start, pace=0, learning=learning)) as tmd:
         assert tmd.start().ended(600) == 0, tmd.said()
     assert faults(tmd) == []
     return left(tmd)
 
 
-async def disturbed(folder, start, kills):
+async def disturbed(folder, start, kills, learning):
     """What they leave with so many kills, each at a random moment."""
-    tmd, chance, done = Tmd(folder, YEARS.format(start=start, pace=100)), Random(11), 0
+    text = YEARS.format(start=start, pace=100, learning=learning)
+    tmd, chance, done = Tmd(folder, text), Random(11), 0
     async with Forked(tmd) as lives:
         while True:
             await lives.begin()
@@ -68,17 +71,25 @@ async def disturbed(folder, start, kills):
 
 
 @pytest.mark.parametrize(
-    ("start", "kills"), [(2019, 3), pytest.param(2003, 100, marks=pytest.mark.nightly)]
+    ("start", "kills", "learning"),
+    [
+        (2019, 3, "off"),
+        (2019, 2, "A"),
+        pytest.param(2003, 100, "off", marks=pytest.mark.nightly),
+        pytest.param(2003, 20, "A", marks=pytest.mark.nightly),
+    ],
 )
 async def test_what_is_believed_and_wanted_is_bit_for_bit_what_it_would_have_been(
-    tmp_path, start, kills
+    tmp_path, start, kills, learning
 ):
-    whole = undisturbed(tmp_path / "whole", start)
-    killed = await disturbed(tmp_path / "killed", start, kills)
+    whole = undisturbed(tmp_path / "whole", start, learning)
+    killed = await disturbed(tmp_path / "killed", start, kills, learning)
 
     assert killed["belief"] == whole["belief"]  # its bytes, and all that is shown of them
     assert killed["targets"] == whole["targets"]
     assert killed == whole
     told = list(instruments(whole["belief"]))
     assert all(one.ok for one in told)
+    assert (belief_of(whole["belief"].memory).learned is not None) == (learning == "A")
+    assert any(one.learned for one in told) == (learning == "A")
     assert len(whole["ledger"].positions) > 10

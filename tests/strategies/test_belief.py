@@ -13,6 +13,7 @@ from strategies.belief import (
     blank,
 )
 from strategies.genome import DEFAULT
+from strategies.learning import beginning
 from strategies.market_model import tables
 
 pytestmark = pytest.mark.area("evolution and beliefs")
@@ -35,7 +36,13 @@ def test_a_belief_is_its_bytes_whatever_is_in_it(row, variance):
 
 
 def test_no_byte_of_any_row_can_change_unseen():
-    whole = belief_bytes(filled("A", "B", "C"))
+    plain = filled("A", "B", "C")
+    learns = beginning(plain, MODEL)
+    for whole in map(belief_bytes, (plain, learns)):
+        refused_when_damaged(whole)
+
+
+def refused_when_damaged(whole):
     for at in range(len(whole)):
         damaged = bytearray(whole)
         damaged[at] ^= 1

@@ -9,6 +9,7 @@ from strategies.active_inference import decide
 from strategies.belief import blank
 from strategies.genome import HIGH, LOW, genome_of
 from strategies.inference import EngineUnavailable, NumpyEngine, make_engine
+from strategies.learning import beginning, likelihood
 from strategies.market_model import LONG_ONLY, LONG_SHORT, tables
 from strategies.observation import Bars
 from strategies.pymdp_engine import capacity, compiled
@@ -46,6 +47,13 @@ def cases(chance, rows):
     )
 
 
+def agree(found, expected, case):
+    """Hold two inferences to each other, part by part."""
+    for name in FIELDS:
+        error = np.abs(getattr(found, name) - getattr(expected, name)).max()
+        assert error < 1e-12, (case, name)
+
+
 def test_engines_agree_on_1000_random_cases(engine_of):
     """20 random genomes within the bounds of every gene, 50 instruments each."""
     chance = np.random.default_rng(5)
@@ -54,9 +62,7 @@ def test_engines_agree_on_1000_random_cases(engine_of):
         model = tables(genome, LONG_SHORT if n % 2 else LONG_ONLY)
         given = cases(chance, 50)
         found, expected = engine_of(model).step(*given), NumpyEngine(model).step(*given)
-        for name in FIELDS:
-            error = np.abs(getattr(found, name) - getattr(expected, name)).max()
-            assert error < 1e-12, (n, name)
+        agree(found, expected, n)
         assert found.ok.all()
         assert expected.ok.all()
 
@@ -84,6 +90,51 @@ def test_instruments_come_and_go_and_genomes_change_without_a_compilation(engine
         assert found.actions.shape == (rows, 5)
 
     assert compiled()._cache_size() == before
+
+
+def by_instrument(chance, model, rows):
+    """Return (rows, 7, 6) the likelihood of returns as each instrument taught it."""
+    return likelihood(model, chance.gamma(0.5, 100.0, (rows, *model.A_z.shape)))
+
+
+def test_engines_agree_on_a_likelihood_by_instrument(engine_of):
+    chance = np.random.default_rng(6)
+    for n in range(10):
+        genome = genome_of(np.clip(chance.uniform(LOW, HIGH), LOW, HIGH))
+        model = tables(genome, LONG_SHORT if n % 2 else LONG_ONLY)
+        given = cases(chance, 50)
+        learned = by_instrument(chance, model, 50)
+        found = engine_of(model).step(*given, learned)
+        expected = NumpyEngine(model).step(*given, learned)
+        agree(found, expected, n)
+        assert np.abs(found.posterior - engine_of(model).step(*given).posterior).max() > 1e-3
+
+
+def test_learning_is_compiled_apart_and_once_whoever_comes_and_goes(engine_of):
+    chance, model = np.random.default_rng(9), model_of()
+    engine_of(model).step(*cases(chance, 3))
+    plain, learns = compiled()._cache_size(), compiled(by_instrument=True)
+    sizes = []
+    for rows in (3, 1, 16):
+        engine_of(model).step(*cases(chance, rows), by_instrument(chance, model, rows))
+        sizes.append(learns._cache_size())
+
+    assert sizes == [sizes[0]] * 3
+    assert compiled()._cache_size() == plain
+
+
+def test_engines_learn_the_same(engine_of):
+    model, (close, high, low) = model_of(), walk(22, bars=120)
+    belief = [beginning(blank(NAMES, model), model)] * 2
+    held = [np.zeros(4)] * 2
+    for t in range(len(close)):
+        bars = Bars(close[t], high[t], low[t])
+        for n, engine in enumerate((engine_of(model), NumpyEngine(model))):
+            thought = decide(model, engine, belief[n], bars, held[n], Limits(0.4, 1.0))
+            belief[n], held[n] = thought.belief, thought.weights
+        assert np.abs(belief[0].rows - belief[1].rows).max() < 1e-12
+        assert np.abs(belief[0].learned.table - belief[1].learned.table).max() < 1e-10
+    assert belief[0].learned.counts.sum() > 300
 
 
 def test_how_many_rows_are_padded_changes_no_bit(engine_of):
