@@ -159,7 +159,7 @@ def expected(kind: Any) -> str:
         case FloatType() | IntType():
             noun = "a whole number" if isinstance(kind, IntType) else "a number"
             low = f"above {kind.gt}" if kind.gt is not None else f"from {kind.ge}"
-            return noun if kind.le is None else f"{noun} {low} to {int(kind.le):,}"
+            return noun if kind.le is None else f"{noun} {low} to {kind.le:,.12g}"
         case BoolType():
             return "true or false"
         case DecimalType():

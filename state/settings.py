@@ -1,4 +1,7 @@
-"""The configuration's types. Every key has a default, a unit, a bound."""
+"""The configuration's types: every key with its default, its bounds, its unit, its meaning.
+
+`scripts/reference` writes docs/configuration.md from them.
+"""
 
 from collections.abc import Mapping
 from datetime import date
@@ -10,10 +13,12 @@ from msgspec import Meta
 
 from state.instrument import Instrument, Symbol
 
-Fraction = Annotated[float, Meta(ge=0, le=1)]
-Multiple = Annotated[float, Meta(ge=0, le=100)]
-BasisPoints = Annotated[float, Meta(ge=0, le=10_000)]
-Amount = Annotated[Decimal, Meta()]
+# A text beside the type is the unit, for the reference; what reads the configuration ignores it.
+Fraction = Annotated[float, Meta(ge=0, le=1), "fraction"]
+Multiple = Annotated[float, Meta(ge=0, le=100), "fraction"]
+BasisPoints = Annotated[float, Meta(ge=0, le=10_000), "basis points"]
+Money = Annotated[Decimal, "base currency"]
+Time = Annotated[str, "time"]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 
 
@@ -21,52 +26,78 @@ class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whose book it is."""
 
     id: str = "DEMO"
+    """Whose book it is; in every report, and in the paper broker's answers."""
     base_currency: str = "USD"
+    """The one currency; an instrument in another is refused with `CURRENCY_MISMATCH`."""
 
 
 class Universe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What may be traded. Empty `symbols` means all that the price file holds."""
 
     symbols: tuple[Symbol, ...] = ()
+    """What may be traded; empty: all that the price file holds."""
     calendar: str = "XNYS"
-    lot: Decimal = Decimal(1)
-    tick: Decimal = Decimal("0.01")
-    instruments: Mapping[Symbol, Mapping[str, str]] = {}  # per-symbol currency, lot, tick
+    """Sessions, a name that exchange_calendars knows."""
+    lot: Annotated[Decimal, "units"] = Decimal(1)
+    """Smallest tradable quantity; below 1 for fractions."""
+    tick: Annotated[Decimal, "price"] = Decimal("0.01")
+    """Smallest price step of a limit."""
+    instruments: Mapping[Symbol, Mapping[str, str]] = {}
+    """Per symbol `currency`, `lot`, `tick`: `[universe.instruments.KO]`."""
 
 
 class Trading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who starts a rebalance: commands, or the clock."""
 
     mode: Literal["on_command", "autonomous"] = "on_command"
+    """Who starts a rebalance: `on_command`, or `autonomous` by the clock."""
     rebalance: Literal["1d", "1w", "1mo"] = "1w"
+    """How often, when autonomous: at the last close of each `1d`, `1w`, `1mo`."""
 
 
 class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where prices come from; `max_jump` is the largest believable close-to-close move."""
 
     kind: Literal["replay", "mqtt", "ib"] = "replay"
+    """Where prices come from: `replay`, `mqtt` ([docs/mqtt.md](mqtt.md)), or `ib`
+    ([docs/interactive-brokers.md](interactive-brokers.md))."""
     clock: Literal["wall", "feed"] = "wall"
-    max_jump: Annotated[float, Meta(gt=0, le=100)] = 0.8
-    grace: str = "60s"  # how long a close waits for bars that are late
-    history: str = ""  # closes before the first that comes, to warm the strategy; as replay.file
+    """Whose time an MQTT feed runs on; `feed` lets a feed of old bars set it, on paper only."""
+    max_jump: Annotated[float, Meta(gt=0, le=100), "fraction"] = 0.8
+    """Largest believable move from close to close, as a fraction; a larger one is refused and
+    counted."""
+    grace: Time = "60s"
+    """How long a close waits for bars that are late before it goes on without them."""
+    history: str = ""
+    """Closes that warm the strategy before the first that comes: `bundled`, `bundled:NAME`, a file,
+    or none; with `ib` none means the gateway's own history."""
 
 
 class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Replayed prices: `pace` in bars (closes) per second, 0 for as fast as possible."""
 
     file: str = "bundled"
+    """`bundled`, `bundled:NAME`, or a CSV, CSV.gz or Parquet of yours."""
     start: date = date(2019, 1, 1)
+    """First session to play; closes before it warm the strategy."""
     end: date | None = None
-    pace: Annotated[float, Meta(ge=0, le=1e6)] = 2.0
+    """Last session to play; none: to the end of the file."""
+    pace: Annotated[float, Meta(ge=0, le=1e6), "closes a second"] = 2.0
+    """Closes a second; 0: as fast as possible."""
     at_end: Literal["hold", "loop", "stop"] = "hold"
+    """`hold` the last bar, `loop` the prices over later sessions, or `stop` the daemon."""
 
 
 class BrokerChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who executes."""
 
     kind: Literal["paper", "ib"] = "paper"
+    """Who executes: `paper`, or `ib`: an account at Interactive Brokers."""
     conn: str = ""
+    """The gateway, as an Airflow connection writes it: its host, its port, and of its extra
+    `client_id` and `account` stand before those of `[ib]` (secret: `TM_BROKER__CONN`)."""
     conn_file: str = ""
+    """A file that holds it."""
 
     def __repr__(self) -> str:
         """Return everything but the login, so that no traceback or log shows it."""
@@ -77,23 +108,37 @@ class BrokerChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The embedded broker. Rates are probabilities per order; `latency` is in seconds."""
 
-    initial_cash: Decimal = Decimal(1_000_000)
+    initial_cash: Money = Decimal(1_000_000)
+    """What a new paper book begins with, base currency."""
     commission_bps: BasisPoints = 1.0
-    commission_min: Decimal = Decimal(0)
+    """Commission, basis points of notional."""
+    commission_min: Money = Decimal(0)
+    """Least commission of an order, base currency."""
     slippage_bps: BasisPoints = 2.0
+    """Against every fill, basis points of price."""
     spread_bps: BasisPoints = 0.0
+    """Whole spread; half of it is against every fill."""
     partial_fill_rate: Fraction = 0.0
+    """Probability that an order fills in two parts."""
     reject_rate: Fraction = 0.0
-    latency: Annotated[float, Meta(ge=0, le=60)] = 0.0
+    """Probability that an order is rejected."""
+    latency: Annotated[float, Meta(ge=0, le=60), "seconds"] = 0.0
+    """Seconds until an order reaches the book."""
     seed: Count = 1
+    """Of all chance in the paper broker: the same seed, the same run."""
 
 
 class StrategyChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which strategy proposes targets, with its own parameters."""
 
     name: str = "active_inference"
+    """`active_inference`, `inverse_volatility`, `volatility_target`, `buy_and_hold`, or a
+    plug-in's."""
     parameters: Mapping[str, float] = {}
-    window: Annotated[int, Meta(ge=2, le=100_000)] = 300  # closes handed to the strategy
+    """Its own parameters: `parameters = { half_life = 90 }`; of `active_inference` the genes, over
+    the default genome."""
+    window: Annotated[int, Meta(ge=2, le=100_000), "closes"] = 300
+    """Closes handed to the strategy, at least what it needs."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,48 +148,87 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     max_position_weight: Multiple = 0.20
+    """Largest holding, fraction of equity."""
     max_gross: Multiple = 1.0
+    """Sum of all holdings' sizes, fraction of equity."""
     max_net: Multiple = 1.0
-    max_order_notional: Decimal = Decimal(200_000)
-    max_order_quantity: Decimal = Decimal(10_000_000)
+    """Size of long less short, fraction of equity."""
+    max_order_notional: Money = Decimal(200_000)
+    """Worth of one order, base currency."""
+    max_order_quantity: Annotated[Decimal, "units"] = Decimal(10_000_000)
+    """Units of one order."""
     price_collar: Fraction = 0.05
-    stale_after: str = "1 bar"  # of open-market time; or seconds, "15m", "2 bars"
+    """How far a limit may be from the last known price, fraction; twice that for reducing
+    orders."""
+    stale_after: Time = "1 bar"
+    """Age of a price past which only reducing orders pass: `1 bar`, or a time of open market such
+    as `15m`, which means at least a session."""
     max_orders_per_minute: Count = 60
+    """Orders in a minute."""
     max_day_orders: Count = 500
+    """Orders in a session."""
     max_day_turnover: Multiple = 0.5
+    """Notional submitted in a session, fraction of equity; the first investment of an empty book is
+    exempt once."""
     max_day_loss: Fraction = 0.05
+    """Loss since the last session's close that halts, fraction."""
     max_drawdown: Fraction = 0.25
-    cash_tolerance: Fraction = 0.002  # of equity, a session: unexplained cash that does not halt
+    """Fall from the highest close that halts, fraction."""
+    cash_tolerance: Fraction = 0.002
+    """Cash that a real broker's book may have more or less, in a session, without a halt: a
+    fraction of equity, booked as pending income with a warning until `tm reconcile accept` says
+    what it was; the paper broker's book has to agree to the micro."""
     margin: bool = False
+    """Whether cash may go below zero."""
     allow_short: bool = False
+    """Whether holdings may."""
     restricted: tuple[Symbol, ...] = ()
+    """Symbols that may only be reduced."""
 
 
 class Execution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How targets become orders. `band` and `plan_tolerance` are fractions of equity and price."""
 
     band: Fraction = 0.01
-    min_trade: Decimal = Decimal(100)
+    """Distance from its target, fraction of equity, inside which a holding is left alone."""
+    min_trade: Money = Decimal(100)
+    """Smallest trade, base currency; a full exit is always made."""
     cash_reserve: Fraction = 0.01
-    plan_ttl: str = "10m"
+    """Fraction of equity a rebalance leaves in cash."""
+    plan_ttl: Time = "10m"
+    """How long a plan may wait, unless `tm plan --ttl` says otherwise; in replay the next close
+    ends it anyway."""
     plan_tolerance: Fraction = 0.01
+    """How far prices may move before a plan is refused, fraction."""
     session: Literal["next", "now"] = "next"
+    """Orders trade in the `next` session, or `now` while the market is open."""
 
 
 class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The MQTT broker: market data in, state out. Commands never arrive by it."""
 
     host: str = "localhost"
+    """Where the broker is."""
     port: Annotated[int, Meta(ge=1, le=65_535)] = 1883
+    """Its port; 8883 is usual with TLS."""
     prefix: str = "tm"
+    """First levels of every topic."""
     username: str = ""
+    """As whom to connect; empty: as nobody."""
     password_file: str = ""
+    """A file that holds the password."""
     tls: bool = False
-    tls_ca: str = ""  # a file of certificates to trust; "" for the system's
-    client_id: str = ""  # "" for trade-manager-ACCOUNT; the session at the broker hangs on it
+    """Encrypt, and check the broker's certificate and name."""
+    tls_ca: str = ""
+    """A file of certificates to trust; empty: the system's."""
+    client_id: str = ""
+    """The name our session at the broker hangs on; empty: `trade-manager-` and the account."""
     qos: Literal[0, 1] = 1
-    publish: Literal["auto", "on", "off"] = "auto"  # auto: when prices come by MQTT
-    status_every: str = "5s"
+    """`1`: the broker keeps what we miss; `0`: what we miss is gone, and reported."""
+    publish: Literal["auto", "on", "off"] = "auto"
+    """State out: `on`, `off`, or `auto`: when `feed.kind` is `mqtt`."""
+    status_every: Time = "5s"
+    """How often the retained status is published."""
 
 
 class InteractiveBrokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -154,87 +238,165 @@ class InteractiveBrokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """
 
     host: str = "127.0.0.1"
+    """Where the gateway is."""
     port: Annotated[int, Meta(ge=1, le=65_535)] = 4002
+    """Its port: 4001 live, 4002 paper, 7496 and 7497 of TWS."""
     client_id: Annotated[int, Meta(ge=1, le=2_147_483_647)] = 17
-    feed_client_id: Annotated[int, Meta(ge=1, le=2_147_483_647)] = 18  # of prices without orders
-    lines: Annotated[int, Meta(ge=0, le=10_000)] = 100  # market data lines of the login
+    """Who we are there, never 0; another id could not cancel the orders of this one, so keep it."""
+    feed_client_id: Annotated[int, Meta(ge=1, le=2_147_483_647)] = 18
+    """Who we are there with `feed.kind = "ib"` and another broker; with `broker.kind = "ib"` prices
+    come over its connection."""
+    lines: Annotated[int, Meta(ge=0, le=10_000)] = 100
+    """Market data lines of the login: as many symbols have quotes, the others closes only."""
     account: str = ""
+    """The account to trade; also where only prices are taken."""
     live_account: str = ""
-    approved: str = ""  # the hash of the strategy, configuration and code that may trade it
-    approved_champion: str = ""  # the hash of those and of the genome that was promoted
-    first_days: Annotated[int, Meta(ge=0, le=365)] = 5
-    first_days_order: Decimal = Decimal(5_000)
+    """A live account trades only when this names it."""
+    approved: str = ""
+    """The hash of what may trade it."""
+    approved_champion: str = ""
+    """The hash of a promoted genome on top of that, see [evolution](evolution.md)."""
+    first_days: Annotated[int, Meta(ge=0, le=365), "days"] = 5
+    """Days from the first start on in which a live account is capped; a daemon that runs on stays
+    capped until its next start."""
+    first_days_order: Money = Decimal(5_000)
+    """Largest order of those days, base currency."""
     first_days_turnover: Multiple = 0.1
+    """Turnover of a session in those days, fraction of equity."""
     read_only: bool = False
-    patience: Annotated[float, Meta(gt=0, le=600)] = 20.0  # for each answer of the gateway
-    settle: Annotated[float, Meta(ge=0, le=600)] = 10.0  # longest that a byte may be on its way
-    order: Literal["market", "adaptive", "twap", "vwap", "moc"] = "market"  # of a rebalance
+    """Send nothing: every order comes back refused, and nothing is asked back."""
+    patience: Annotated[float, Meta(gt=0, le=600), "seconds"] = 20.0
+    """For each answer of the gateway, seconds; without one the connection is given up and made
+    anew."""
+    settle: Annotated[float, Meta(ge=0, le=600), "seconds"] = 10.0
+    """Longest that an order may be on its way: unseen twice, this far apart, it was never
+    placed."""
+    order: Literal["market", "adaptive", "twap", "vwap", "moc"] = "market"
+    """How a rebalance's orders go out: `market`, `adaptive`, `twap`, `vwap`, or `moc` at the close
+    ([what they are](interactive-brokers.md#how-orders-go-out))."""
     adaptive_priority: Literal["Urgent", "Normal", "Patient"] = "Normal"
-    spread_over: Annotated[float, Meta(ge=60, le=86_400)] = 1800.0  # that twap and vwap take
-    vwap_volume: Annotated[float, Meta(ge=0.01, le=0.5)] = 0.1  # of the market's, at most
-    moc_cutoff: Annotated[float, Meta(ge=0, le=23_400)] = 900.0  # before the close
+    """How soon the adaptive algorithm should fill: `Urgent`, `Normal`, `Patient`."""
+    spread_over: Annotated[float, Meta(ge=60, le=86_400), "seconds"] = 1800.0
+    """Over how long `twap` and `vwap` spread an order, seconds; never past the close."""
+    vwap_volume: Annotated[float, Meta(ge=0.01, le=0.5), "fraction"] = 0.1
+    """Largest share of the market's volume that `vwap` may be, fraction."""
+    moc_cutoff: Annotated[float, Meta(ge=0, le=23_400), "seconds"] = 900.0
+    """How long before the close the last `moc` order for it goes out, seconds; a later one is
+    refused."""
 
 
 class Beliefs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The mind of `active_inference`: what computes it, and which exposures it may prefer."""
+    """The mind of `active_inference`: what computes it, what it may prefer, if it learns."""
 
     engine: Literal["pymdp", "numpy"] = "pymdp"
+    """What computes the beliefs: `pymdp` (jax, 0.6 GB), or `numpy`: the same mathematics, for the
+    slim image; an engine that isn't installed is an error, never changed silently."""
     exposures: Literal["long_only", "long_short"] = "long_only"
+    """Exposures it may prefer: `long_only`, or `long_short` with `risk.allow_short`."""
+    learning: Literal["off", "A"] = "off"
+    """`"A"`: each symbol teaches its own likelihood of returns, used for it only while it foretells
+    better than the trained one ([what that is worth](beliefs.md#learning)); not with
+    `evolution.promotion = "automatic"`, and `tm evolve start` is refused meanwhile."""
 
 
 class Evolution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The breeding of genomes; times in seconds, `memory` in MiB for each worker."""
 
     executor: str = "processes"
+    """Where genomes are judged: `processes` of this machine, or `dask://HOST:PORT`, a Dask
+    scheduler (needs the extra `dask`)."""
     workers: Count = 0
+    """Processes; 0: all cores but one, at least one."""
     population: Annotated[int, Meta(ge=8, le=1_000_000)] = 256
+    """Genomes of a generation."""
     generations: Annotated[int, Meta(ge=1, le=1_000_000)] = 30
+    """Generations bred on money, at most."""
     perception_generations: Annotated[int, Meta(ge=0, le=1_000_000)] = 10
+    """Generations bred on the evidence of what was observed, before those, at most; 0 keeps the
+    perception of the genome in charge."""
     seed: Count = 1
+    """Seed of a run that names none; with the same prices it gives the same front."""
     nice: Annotated[int, Meta(ge=0, le=19)] = 15
-    memory: Annotated[int, Meta(ge=256, le=1_000_000)] = 2048
-    generation_timeout: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
-    gap: Annotated[int, Meta(ge=1, le=1000)] = 20
-    shadow: Annotated[int, Meta(ge=0, le=1000)] = 20
+    """How far workers stand back for others, 0 to 19."""
+    memory: Annotated[int, Meta(ge=256, le=1_000_000), "MiB"] = 2048
+    """Address space of a worker, MiB; one that needs more costs a retry."""
+    generation_timeout: Annotated[float, Meta(gt=0, le=86_400), "seconds"] = 600.0
+    """Seconds a generation may take before its workers are killed, which costs a retry."""
+    gap: Annotated[int, Meta(ge=1, le=1000), "bars"] = 20
+    """Bars purged between what is bred on, chosen by and held out."""
+    shadow: Annotated[int, Meta(ge=0, le=1000), "sessions"] = 20
+    """Live sessions a candidate that passed the gate is watched in shadow before it may be put in
+    charge; 0: none."""
     promotion: Literal["command", "automatic"] = "command"
+    """`command`: only `tm strategy promote`; `automatic`: a candidate that passes every test of the
+    gate is put in charge when its shadow is over."""
 
 
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The control socket. Empty `socket` means the documented search order."""
 
     socket: str = ""
+    """Path of the control socket; empty: the search order of the README."""
     tcp: str = ""
+    """HOST:PORT to serve over TLS 1.3 too; beyond loopback it wants all three of the keys below;
+    empty: off."""
     tls_cert: str = ""
+    """PEM file of the daemon's certificate and its chain."""
     tls_key: str = ""
+    """PEM file of its key, which others may not read."""
     tls_ca: str = ""
+    """PEM file of who signs certificates: clients may then show one instead of a token. `tm` trusts
+    it too."""
     roles_file: str = ""
+    """Who may do what ([security.md](security.md)), read again on SIGHUP; empty: root and the
+    daemon's own user are admins."""
     unknown_uid: Literal["none", "viewer"] = "viewer"
+    """Role of a local user that no role names: `viewer` or `none`."""
     max_connections: Annotated[int, Meta(ge=1, le=100_000)] = 512
+    """Connections at once; one more is told BUSY."""
     connections_each: Annotated[int, Meta(ge=1, le=100_000)] = 64
+    """Connections of one local user, or of one address; one more is told BUSY."""
     requests_per_second: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
-    frame_timeout: Annotated[float, Meta(gt=0, le=600)] = 10.0
+    """Requests of one principal, for two seconds at a time; one more is told BUSY. Halts and
+    cancels always pass."""
+    frame_timeout: Annotated[float, Meta(gt=0, le=600), "seconds"] = 10.0
+    """Seconds for a frame to be whole, and for a reply to be taken."""
 
 
 class Telemetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the daemon says of itself."""
 
     http: str = "127.0.0.1:9464"
+    """Where `/metrics`, `/healthz`, `/readyz` and the operator page are, as HOST:PORT (port 0: any
+    free one, which the log names); `""` is off. The page itself only answers this machine."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    stall: str = "60s"  # how long the event loop may stand still before the process ends
+    """`debug`, `info`, `warning` or `error`."""
+    stall: Time = "60s"
+    """How long the event loop may stand still before the process ends with 1 and every thread's
+    traceback, for the next start to recover."""
 
 
 class Alerts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who is told when something is wrong, and how soon; `disk_free` is in MiB."""
 
     webhook: str = ""
+    """An address that each alert is posted to as JSON (secret)."""
     webhook_file: str = ""
+    """A file that holds it."""
     command: tuple[str, ...] = ()
-    patience: str = "60s"
-    escalate_after: str = "30m"
-    disk_free: Annotated[int, Meta(ge=16, le=1_000_000_000)] = 256
+    """A program and its arguments, given each alert as JSON on its input; no shell."""
+    patience: Time = "60s"
+    """How long a feed, broker or gateway may be away, or a limit passed, before anybody is told."""
+    escalate_after: Time = "30m"
+    """How long anything may stand before it is told again as critical."""
+    disk_free: Annotated[int, Meta(ge=16, le=1_000_000_000), "MiB"] = 1024
+    """MiB; less free on the journal's disk is an alert, and a warning of `tm audit`."""
     ping: str = ""
+    """An address that is asked (GET) as long as all goes on: silence means trouble (secret)."""
     ping_file: str = ""
-    ping_every: str = "60s"
+    """A file that holds it."""
+    ping_every: Time = "60s"
+    """How often it is asked."""
 
     def __repr__(self) -> str:
         """Return everything but the addresses, which let whoever has them in."""
@@ -245,7 +407,9 @@ class Alerts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Keeping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What of the journal is kept whole, and how long. Keys and events are kept for ever."""
 
-    keep_replies: str = ""  # the data of final replies; "" for ever
+    keep_replies: Time = ""
+    """How long the data of a final reply is kept, such as `400d`; after that its key is answered
+    with how it ended. `""`: for ever."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,13 +4,13 @@ import ast
 import re
 from pathlib import Path
 
-import msgspec
 import pytest
 from msgspec.structs import fields
 
 from control.cli import COMMANDS
 from control.protocol import Exit
 from control.reference import reference
+from control.settings_reference import BEGIN, END, meanings, settings_reference, takes, unit
 from daemon.__main__ import End
 from state.configuration import decode
 from state.denial import Code
@@ -26,36 +26,60 @@ KEYS = [
     for section in fields(Settings)
     for field in fields(type(getattr(Settings(), section.name)))
 ]
-ROW = re.compile(r"^\| `(?P<key>[a-z_.]+)` \| `(?P<default>.*?)` \| (?P<what>.+) \|$", re.MULTILINE)
 
 
-def written(value):
-    """Return a default as TOML would have it."""
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return str(value).lower()
-        case list() | tuple():
-            return "[]"
-        case dict():
-            return "{}"
-        case str():
-            return f'"{value}"'
-        case _:
-            return str(value)
+def test_the_tables_of_the_settings_are_as_their_types_say():
+    assert settings_reference(REFERENCE) == REFERENCE, "run scripts/reference, and commit it"
+
+
+def test_every_setting_stands_in_the_reference_once_and_in_order():
+    keys = re.findall(r"^\| `([a-z_.]+)`<br>`TM_[A-Z_]+` \|", REFERENCE, re.MULTILINE)
+    assert keys == KEYS
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_every_setting_is_in_the_reference_with_its_default(key):
-    rows = {row["key"]: row["default"] for row in ROW.finditer(REFERENCE)}
-    section, name = key.split(".")
-    default = written(msgspec.to_builtins(Settings())[section][name])
-    assert rows[key].strip('"') == default.strip('"')
+def test_every_setting_says_what_it_takes_and_what_it_is(key):
+    assert re.fullmatch(r"(?s)\S.{9,}\.", meanings()[key])
+    assert takes(key)
 
 
-def test_the_reference_names_no_setting_that_is_none():
-    assert [row["key"] for row in ROW.finditer(REFERENCE)] == KEYS
+@pytest.mark.parametrize(
+    ("key", "takes_", "unit_"),
+    [
+        ("risk.max_day_loss", "a number from 0 to 1", "fraction"),
+        ("ib.vwap_volume", "a number from 0.01 to 0.5", "fraction"),
+        ("ib.port", "a whole number from 1 to 65,535", ""),
+        ("paper.initial_cash", "an exact decimal: above 0", "base currency"),
+        ("feed.kind", '`"replay"`, `"mqtt"`, `"ib"`', ""),
+        (
+            "risk.stale_after",
+            'a length of time, like "90s", "15m", "2h", "1d", or "2 bars"',
+            "time",
+        ),
+        ("replay.end", "a date, like 2019-01-31", ""),
+        ("alerts.disk_free", "a whole number from 16 to 1,000,000,000", "MiB"),
+        ("account.base_currency", 'a text: a currency of three capitals, like "USD"', ""),
+    ],
+)
+def test_the_bounds_and_the_unit_come_from_the_type(key, takes_, unit_):
+    assert (takes(key), unit(key)) == (takes_, unit_)
+
+
+def test_the_text_around_the_tables_is_kept_and_a_table_is_written_anew():
+    page = f"before\n{BEGIN.format('journal')}\nold\n{END}\nafter\n"
+    written = settings_reference(page)
+    assert written.startswith("before\n")
+    assert written.endswith("\nafter\n")
+    assert "old" not in written
+    assert "`TM_JOURNAL__KEEP_REPLIES`" in written
+
+
+def test_the_example_configuration_is_one_and_stands_in_the_reference():
+    example = (ROOT / "deploy/example.toml").read_text()
+    assert f"```toml\n{example}```" in REFERENCE
+    said = decode(example, "example.toml", {})
+    assert said.settings.strategy.name == "inverse_volatility"
+    assert len([origin for origin in said.origins.values() if origin != "default"]) == 8
 
 
 @pytest.mark.parametrize("code", [*Exit, *End])

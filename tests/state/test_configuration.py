@@ -282,3 +282,8 @@ def test_no_text_is_a_crash(text):
         decode(text, FILE, {"TM_REPLAY__START": text, "TM_UNIVERSE__SYMBOLS": text})
     except ConfigurationInvalid as e:
         assert e.problems  # noqa: PT017
+
+
+def test_a_bound_that_is_no_whole_number_is_told_as_it_is():
+    with pytest.raises(ConfigurationInvalid, match=r"from 0\.01 to 0\.5"):
+        decode("[ib]\nvwap_volume = 0.9\n", "c.toml", {})
