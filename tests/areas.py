@@ -39,7 +39,13 @@ FOLDERS = {  # the first part of a path under tests/; what is not here is a unit
     "browser": "browser",
 }
 MARKED = re.compile(r"""\.area\(["']([^"']+)["']\)""")
-MEASURED = {"state", "daemon"}  # folders whose tests count as coverage; tracing takes its time
+MEASURED = {  # folders and files whose tests count as coverage; tracing takes its time
+    "state",
+    "test_retention.py",
+    "test_statement.py",
+    "test_halts.py",
+    "test_recovery.py",
+}
 RECORDER = pytest.StashKey["Recorder"]()
 
 

@@ -91,7 +91,7 @@ def opened(port):
     client.loop_stop()
 
 
-@pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.nightly)])
 def test_a_flood_of_quotes_of_a_thousand_symbols(tmp_path, seconds, capsys):
     with (
         Mosquitto(tmp_path / "broker") as broker,

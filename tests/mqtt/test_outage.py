@@ -11,6 +11,7 @@ from tests.mqtt.year import (
     END,
     START,
     SYMBOLS,
+    Parts,
     closed,
     configured,
     journaled,
@@ -28,10 +29,14 @@ from tests.tmd import Tmd
     ("restarts", "pace"), [(4, 90.0), pytest.param(20, 14.0, marks=pytest.mark.nightly)]
 )
 def test_a_broker_that_stops_and_starts_loses_nothing(tmp_path, restarts, pace):
+    parts = Parts(restarts + 1)  # however fast it goes on, each stop comes before it is done
     with live(tmp_path, persistent=True) as (broker, tmd):
         played = []
         publisher = threading.Thread(
-            target=lambda: played.append(published(broker.port, pace=pace)), daemon=True
+            target=lambda: played.append(
+                published(broker.port, clock=parts, told=parts.told, pace=pace)
+            ),
+            daemon=True,
         )
         publisher.start()
         for _ in range(restarts):
@@ -39,6 +44,7 @@ def test_a_broker_that_stops_and_starts_loses_nothing(tmp_path, restarts, pace):
             tmd.until(lambda had=had: tmd.data()["feed"]["stream"]["bars"] > had)
             broker.stop()
             broker.start()
+            parts.free()
         publisher.join(60)
         tmd.until(lambda: closed(tmd) == END)
         found = outcome(tmd)

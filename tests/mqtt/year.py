@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from daemon.calendar import open_calendar
+from daemon.clock import SystemClock
 from daemon.feeds.publishing import Address, How, play, table_of
 from tests.mqtt.mosquitto import Mosquitto
 from tests.tmd import Tmd
@@ -64,11 +65,37 @@ def prices(symbols=SYMBOLS, file="bundled"):
     return table_of(file, symbols)
 
 
-def published(port, *, table=None, start=START, end=END, **how):
+def published(port, *, table=None, start=START, end=END, clock=None, told=None, **how):
     """Publish, and return what was."""
     table = table or prices()
     address = Address("127.0.0.1", port)
-    return asyncio.run(play(table, address, How(**how), start=start, end=end))
+    heard = {} if told is None else {"told": told}
+    return asyncio.run(
+        play(table, address, How(**how), start=start, end=end, clock=clock, **heard)
+    )
+
+
+class Parts(SystemClock):
+    """A clock on which a publisher comes to the end of a part of the year, and waits to go on."""
+
+    def __init__(self, parts: int) -> None:
+        days = [day for day in prices().days if START <= day <= END]
+        self._length, self._parts = len(days) // parts, parts
+        self._free, self._sessions = 1, 0
+
+    def free(self) -> None:
+        """Let it go on into the next part."""
+        self._free += 1
+
+    def told(self, _: date) -> None:
+        """Hear of a session that was published."""
+        self._sessions += 1
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep, and at the end of a part until it may go on."""
+        await super().sleep(seconds)
+        while self._free < self._parts and self._sessions == self._length * self._free:
+            await super().sleep(0.01)
 
 
 def closed(tmd: Tmd) -> date | None:
