@@ -77,6 +77,36 @@ def lines(items: Sequence[Item], ink: Ink) -> str:
     )
 
 
+def previews(items: Sequence[Item], ink: Ink) -> str:
+    """Return what the broker says of orders before they go, one a row, and its remarks below."""
+    told = table(
+        ("beforehand", "side", "commission", "initial margin", "maintenance", "equity with loan"),
+        (
+            (
+                item["symbol"],
+                item["side"],
+                commission(item),
+                rounded(item["initial_margin"]),
+                rounded(item["maintenance_margin"]),
+                rounded(item["equity_with_loan"]),
+            )
+            for item in items
+        ),
+        ink,
+        left=2,
+    )
+    remarks = ((item["symbol"], item["unknown"] or item["warning"]) for item in items)
+    return "\n".join([told, *(f"{symbol}: {said}" for symbol, said in remarks if said)])
+
+
+def commission(item: Item) -> str:
+    """Return what an order would cost, a range where it is one."""
+    least, most = item["commission_least"], item["commission_most"]
+    if least is None or most is None or least == most:
+        return money(least if most is None else most)
+    return f"{money(least)} to {money(most)}"
+
+
 def denied(items: Sequence[Item], ink: Ink) -> str:
     """Return what the gate stopped, and why."""
     return table(
@@ -109,6 +139,8 @@ def page(reply: Reply, ink: Ink) -> str:
         parts.append(orders(data["orders"], ink))
     elif data.get("lines"):
         parts.append(lines(data["lines"], ink))
+    if data.get("previews"):
+        parts.append(previews(data["previews"], ink))
     if data.get("denied"):
         parts.append(denied(data["denied"], ink))
     return "\n\n".join(parts)

@@ -22,6 +22,7 @@ from state.command import (
     Command,
     Halt,
     HaltForDisk,
+    MakePreviewedPlan,
     RecordReconciliation,
     Report,
 )
@@ -73,7 +74,7 @@ class Engine:
         self._between_closes.set()
         self._saved, self._every = snapshot.seq, snapshot_every
 
-    async def ask(self, command: ClientCommand, cause: Cause) -> Reply:
+    async def ask(self, command: ClientCommand | MakePreviewedPlan, cause: Cause) -> Reply:
         """Return the durable reply to a client's command; the same key gets the same reply.
 
         Raises EngineEnded: nobody knows, ask again.

@@ -49,23 +49,25 @@ from daemon.identity import cause_of
 from daemon.keeping import replayed
 from daemon.message import EngineEnded
 from daemon.mind_questions import Unanswerable, believed, chain_of
+from daemon.previews import Previews
 from daemon.principal import Caller
 from daemon.questions import orders_and_keys, report_from
 from daemon.recovery import look_for_differences
 from daemon.replies import SAME_KEY, builtin, fault, not_final, too_late
 from daemon.seams import Broker, BrokerUnavailable, Clock, Store
 from daemon.watch import Watch, judged
-from state import answers, limits_in_force
+from state import answers, limits_in_force, plan_answers
 from state.audit import audit
 from state.authority import op_of
 from state.belief_answers import told
-from state.command import CancelEvolution, Cause, ClientCommand, RecordReconciliation
+from state.command import CancelEvolution, Cause, ClientCommand, MakePlan, RecordReconciliation
 from state.history import command_by_id, fills, recorded
 from state.integrity import verify
 from state.journal import CommitInDoubt
 from state.order import Rid
 from state.period import Period, UnknownPeriod
-from state.planning import drafted, not_ready, unknown_symbols, why_nothing
+from state.planning import not_ready, rehearsed, unknown_symbols, why_nothing
+from state.preview import fitted
 from state.record import StoredCommand
 from state.status import status
 from state.weighing import Almanac
@@ -99,6 +101,7 @@ class Handlers:
         self._configuration, self._benchmark = configuration, benchmark
         self._ending, self._almanac = asyncio.Event(), almanac
         self._backups, self._evolving = Backups(engine, store, clock), evolving
+        self._previews = Previews(engine, store, broker, self._within)
 
     def end(self) -> None:
         """The daemon stops: answer now those who wait for something to happen."""
@@ -143,7 +146,7 @@ class Handlers:
                 chain = await chain_of(id_, self._store, self._almanac)
                 return self._say("explain", builtin(chain))
             case DryRun():
-                return self._dry_run(ask)
+                return await self._dry_run(ask)
             case Audit():
                 facts = await self._watch.audit_facts()  # first: it books what the broker says
                 return self._anchored("audit", builtin(audit(self._engine.snapshot, facts)))
@@ -200,8 +203,8 @@ class Handlers:
         """Return a plain answer with the chain's head, for whoever keeps the answer elsewhere."""
         return self._say(command, {**data, "head": self._engine.head.noted()})
 
-    def _dry_run(self, ask: DryRun) -> Reply:
-        """Return what a rebalance would do. Nothing is stored and nobody is told."""
+    async def _dry_run(self, ask: DryRun) -> Reply:
+        """Return what a rebalance would do. Nothing is stored; a broker is asked what it thinks."""
         now = self._engine.snapshot
         if unavailable := unknown_symbols(now, ask.only) or not_ready(now):
             exit_ = Exit.INVALID if unavailable.kind == "invalid" else Exit.NOT_READY
@@ -209,8 +212,10 @@ class Handlers:
             return Reply(
                 "rebalance", False, unavailable.kind, exit_, now.closed_at, now.seq, error=error
             )
-        plan = drafted(now, self._engine.moment(), f"dry-run {now.seq}", ask.only)
-        reply = self._say("rebalance", builtin(answers.plan(plan)) | {"dry_run": True})
+        plan, orders = rehearsed(now, self._engine.moment(), f"dry-run {now.seq}", ask.only)
+        if told := await self._previews.of(orders):
+            plan = replace(plan, previews=fitted(plan.lines, plan.denied, told))
+        reply = self._say("rebalance", builtin(plan_answers.plan(plan)) | {"dry_run": True})
         if plan.lines:
             return replace(reply, status="planned")
         if plan.denied:
@@ -281,7 +286,8 @@ class Handlers:
                 raise RuntimeError("this daemon was made without evolution")
             known = await self._stored(cause.rid)
             return replayed(known, cause) if known else await self._evolving.answer(ask, cause)
-        reply = await self._engine.ask(ask, cause)
+        asked = await self._previews.asked(ask, cause) if isinstance(ask, MakePlan) else ask
+        reply = await self._engine.ask(asked, cause)
         if isinstance(ask, CancelEvolution) and self._evolving is not None:
             self._evolving.nudge()
         return await self._until_final(reply, request.wait)

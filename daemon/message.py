@@ -14,6 +14,7 @@ from state.command import (
     ExecutePlan,
     Halt,
     MakePlan,
+    MakePreviewedPlan,
     Rebalance,
     SubmitOrder,
 )
@@ -35,7 +36,7 @@ class Answer(msgspec.Struct, frozen=True):
     reply: Reply | None = None
 
 
-SUBMITTING: Final = (ExecutePlan, MakePlan, Rebalance, SubmitOrder)
+SUBMITTING: Final = (ExecutePlan, MakePlan, MakePreviewedPlan, Rebalance, SubmitOrder)
 URGENT: Final = (CancelOrders, Halt)  # still taken while the disk is full: they only cut risk
 
 Act = Callable[[Sequence[Event], Snapshot], None]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from control.protocol import Exit, Fault, Reply, decode_reply
 from control.request import Request
 from state import limits_in_force
-from state.answers import denial, order, plain, plan
+from state.answers import denial, order, plain
 from state.authority import op_of
 from state.command import Cause
 from state.denial import Denial
@@ -37,6 +37,7 @@ from state.event import (
 )
 from state.order import Status
 from state.plan import Plan
+from state.plan_answers import plan
 from state.record import StoredCommand
 from state.snapshot import Snapshot
 from state.unfolding import Unavailable

@@ -11,6 +11,7 @@ from daemon.feeds.bar_check import Refusal
 from state.command import RecordFill, RecordStatus
 from state.instrument import Symbol
 from state.order import Order, OrderId, Rid, name_of
+from state.plan import Preview
 from state.quote import Close, Quote
 from state.record import Batch, Head, Kept, StoredCommand
 from state.status import Stream
@@ -226,6 +227,18 @@ class Alarming(Protocol):
     @property
     def alarm(self) -> str:
         """Return what it wants in words, "" for nothing."""
+
+
+@runtime_checkable
+class Previewing(Protocol):
+    """A broker that can say what an order would cost and tie up, before it goes."""
+
+    async def preview(self, orders: Sequence[Order]) -> tuple[Preview, ...]:
+        """Return what it says of each, in their order; nothing when it isn't to be asked.
+
+        Nothing is ever sent that could become an order. What it can't find out in a time of its own
+        it says so of; it raises nothing.
+        """
 
 
 @runtime_checkable

@@ -1,6 +1,5 @@
 """Questions answered from a snapshot, in the words and fields that programs rely on."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
@@ -12,7 +11,6 @@ from state.event import OrderFilled
 from state.headroom import equity, unpriced
 from state.instrument import EXACT, MICRO, ZERO, Symbol, ratio
 from state.order import Order, OrderId, Status
-from state.plan import Plan, PlanId, PlanState
 from state.snapshot import Snapshot
 
 Side = Literal["buy", "sell"]
@@ -89,20 +87,6 @@ class FillAnswer(msgspec.Struct, frozen=True):
     booked_at: datetime
 
 
-class LineAnswer(msgspec.Struct, frozen=True):
-    """One trade of a plan; `quantity` is signed, a sale is negative."""
-
-    symbol: Symbol
-    side: Side
-    current_weight: float
-    target_weight: float
-    quantity: Decimal
-    price: Decimal
-    notional: Decimal
-    cost: Decimal
-    reason: str
-
-
 class DeniedAnswer(msgspec.Struct, frozen=True):
     """One thing the gate stopped, and what to do about it."""
 
@@ -112,24 +96,6 @@ class DeniedAnswer(msgspec.Struct, frozen=True):
     hint: str
     value: str
     limit: str
-
-
-class PlanAnswer(msgspec.Struct, frozen=True):
-    """A plan, and the orders it led to when it was executed."""
-
-    plan_id: PlanId
-    hash: str
-    state: PlanState
-    by: str
-    made_at: datetime
-    as_of: datetime
-    expires_at: datetime
-    equity: Decimal
-    turnover: float
-    cost: Decimal
-    lines: tuple[LineAnswer, ...]
-    denied: tuple[DeniedAnswer, ...]
-    orders: tuple[OrderAnswer, ...] = ()
 
 
 def plain(value: Decimal) -> Decimal:
@@ -236,36 +202,3 @@ def fill(event: OrderFilled) -> FillAnswer:
 def denial(symbol: Symbol, no: Denial) -> DeniedAnswer:
     """Return why the gate stopped something of `symbol`, as people read it."""
     return DeniedAnswer(symbol, no.code.value, no.message, no.hint, no.value, no.limit)
-
-
-def plan(made: Plan, orders: Sequence[Order] = (), key: str | None = None) -> PlanAnswer:
-    """Return a plan as people read it, with the `orders` that `key` made of it."""
-    lines = tuple(
-        LineAnswer(
-            line.symbol,
-            side(line.quantity),
-            line.current_weight,
-            line.target_weight,
-            plain(line.quantity),
-            plain(line.price),
-            plain(line.notional),
-            plain(line.cost),
-            line.reason,
-        )
-        for line in made.lines
-    )
-    return PlanAnswer(
-        plan_id=made.plan_id,
-        hash=made.hash,
-        state=made.state,
-        by=made.by,
-        made_at=made.made_at,
-        as_of=made.as_of,
-        expires_at=made.expires_at,
-        equity=plain(made.equity),
-        turnover=made.turnover,
-        cost=plain(made.cost),
-        lines=lines,
-        denied=tuple(denial(no.subject, no) for no in made.denied),
-        orders=tuple(order(one, key) for one in orders),
-    )

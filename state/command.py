@@ -24,7 +24,7 @@ from state.event import (
 from state.evolved import GenomeId, RunId
 from state.instrument import Symbol
 from state.order import Order, OrderId, Rid
-from state.plan import PlanId
+from state.plan import PlanId, Preview
 from state.quote import Bar, Missed
 
 
@@ -229,6 +229,13 @@ ClientCommand = (
 # What the daemon's own parts report. They never cross the wire.
 
 
+class MakePreviewedPlan(msgspec.Struct, frozen=True):
+    """What a client asked, and what the broker said of the orders that it would have come to."""
+
+    ask: MakePlan
+    previews: tuple[Preview, ...]
+
+
 class CloseBars(msgspec.Struct, frozen=True):
     """Bars closed, and what the strategy wants now: `targets` are weights, None for no opinion.
 
@@ -398,7 +405,8 @@ class RecordAlert(msgspec.Struct, frozen=True):
 
 
 Report = (
-    CloseBars
+    MakePreviewedPlan
+    | CloseBars
     | Claim
     | Withhold
     | RecordStatus

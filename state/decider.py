@@ -18,6 +18,7 @@ from state.command import (
     Halt,
     HaltForDisk,
     MakePlan,
+    MakePreviewedPlan,
     MoveCash,
     Promote,
     Rebalance,
@@ -120,6 +121,8 @@ def unfold(course: Unfolding, command: Command) -> Unavailable | None:
             return rebalance(course, command)
         case MakePlan():
             return make_plan(course, command)
+        case MakePreviewedPlan(ask, previews):
+            return make_plan(course, ask, previews)
         case ApprovePlan() | RejectPlan():
             return judge_plan(course, command)
         case ExecutePlan():

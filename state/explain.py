@@ -6,7 +6,7 @@ from datetime import date, datetime
 import msgspec
 from msgspec.structs import replace
 
-from state import answers
+from state import answers, plan_answers
 from state.belief import InstrumentBelief, instruments
 from state.canonical import KINDS, event_in
 from state.event import (
@@ -101,7 +101,7 @@ class Explanation(msgspec.Struct, frozen=True):
     subject: str
     id: str
     command: Asked | None
-    plan: answers.PlanAnswer | None
+    plan: plan_answers.PlanAnswer | None
     wanted: tuple[Wanted, ...]
     gate: tuple[Judged, ...]
     orders: tuple[answers.OrderAnswer, ...]
@@ -191,7 +191,7 @@ def assembled(
         subject=subject,
         id=id_,
         command=Asked(asked.key, asked.op, asked.principal, asked.at) if asked else None,
-        plan=answers.plan(plan) if plan else None,
+        plan=plan_answers.plan(plan) if plan else None,
         wanted=tuple(wanted(decided, dict.fromkeys(symbols))) if decided else (),
         gate=tuple(
             judged(r.event) for r in steps if isinstance(r.event, OrderSubmitted | OrderDenied)

@@ -5,7 +5,7 @@ from datetime import date
 from itertools import takewhile
 from typing import Final
 
-from state import answers
+from state import answers, plan_answers
 from state.canonical import event_in
 from state.event import BarsClosed, Event, Halted, OrderFilled, PlanMade, Resumed
 from state.explain import OF_ORDERS, OF_PLANS, Explanation, explained, happened, order_of, wanted
@@ -60,7 +60,7 @@ def of_day(db: Database, day: date) -> Explanation | None:
         subject="day",
         id=day.isoformat(),
         command=None,
-        plan=answers.plan(made[-1].plan) if made else None,
+        plan=plan_answers.plan(made[-1].plan) if made else None,
         wanted=tuple(wanted(told_of[1], tuple(told_of[1].targets or ()))) if told_of else (),
         gate=(),
         orders=(),

@@ -29,6 +29,26 @@ class PlanLine(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Preview(msgspec.Struct, frozen=True):
+    """What the broker says of one order of a plan beforehand, alone on the account as it is.
+
+    `quantity` is signed. Commissions are in `commission_currency`; the margins are changes,
+    positive for more, and `equity_with_loan` is what there is after it, all three in the account's
+    currency. None is not told. `warning` is the broker's; `unknown` says why nothing is known.
+    """
+
+    symbol: Symbol
+    quantity: Decimal
+    commission_least: Decimal | None = None
+    commission_most: Decimal | None = None
+    commission_currency: str = ""
+    initial_margin: Decimal | None = None
+    maintenance_margin: Decimal | None = None
+    equity_with_loan: Decimal | None = None
+    warning: str = ""
+    unknown: str = ""
+
+
 class PlanState(StrEnum):
     """What a human, or the executor, has done with a plan."""
 
@@ -43,7 +63,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     `expires_at` is on the wall clock; `bars` is the count of closes it was made at: in replay the
     plan dies when the next bar closes. `on_order` is what open orders may still trade, signed;
-    `unmet` are symbols off their targets that there was no room to trade at all.
+    `unmet` are symbols off their targets that there was no room to trade at all; `previews` is what
+    the broker said of its lines, for people to read: nothing is decided by it.
     """
 
     plan_id: PlanId
@@ -62,3 +83,4 @@ class Plan(msgspec.Struct, frozen=True):
     on_order: Mapping[Symbol, Decimal] = {}
     state: PlanState = PlanState.OPEN
     by: str = ""
+    previews: tuple[Preview, ...] = ()

@@ -5,12 +5,14 @@ from datetime import timedelta
 from hashlib import blake2b
 
 import msgspec
+from msgspec.structs import replace
 
 from state.binding import changed, holdings, on_order, stale
 from state.command import ApprovePlan, Cause, ExecutePlan, MakePlan, Rebalance, RejectPlan
 from state.denial import Code, Denial
 from state.duration import duration
 from state.event import (
+    OrderSubmitted,
     PlanApproved,
     PlanExecuted,
     PlanMade,
@@ -19,8 +21,9 @@ from state.event import (
 )
 from state.instrument import Symbol
 from state.moment import Moment
-from state.order import request_id
-from state.plan import Plan, PlanId, PlanLine, PlanState
+from state.order import Order, request_id
+from state.plan import Plan, PlanId, PlanLine, PlanState, Preview
+from state.preview import fitted
 from state.rebalance import Proposal, propose
 from state.settings import Execution
 from state.snapshot import Snapshot
@@ -81,10 +84,19 @@ def drafted(
     now: Snapshot, moment: Moment, name: str, only: Sequence[Symbol], ttl: float | None = None
 ) -> Plan:
     """Return the plan that would bring the book to its targets, judged by the gate line by line."""
+    return rehearsed(now, moment, name, only, ttl)[0]
+
+
+def rehearsed(
+    now: Snapshot, moment: Moment, name: str, only: Sequence[Symbol], ttl: float | None = None
+) -> tuple[Plan, tuple[Order, ...]]:
+    """Return that plan, and the orders of it that the gate would let through."""
     proposal = to_target(now, only)
     trial = Unfolding(now, moment, Cause(request_id(name), name, "plan", "plan", ""))
     denied = submit_lines(trial, proposal.lines)
-    return written(now, moment, name, proposal, denied, ttl)
+    submitted = [e.order_id for e in trial.events if isinstance(e, OrderSubmitted)]
+    orders = tuple(trial.now.orders[order_id] for order_id in submitted)
+    return written(now, moment, name, proposal, denied, ttl), orders
 
 
 def to_target(now: Snapshot, only: Sequence[Symbol]) -> Proposal:
@@ -144,12 +156,19 @@ def submit_lines(course: Unfolding, trades: Sequence[PlanLine]) -> tuple[Denial,
     return tuple(denial for denial in denials if denial is not None)
 
 
-def make_plan(course: Unfolding, command: MakePlan) -> Unavailable | None:
-    """Compute a rebalance and store it, even while halted: it shows what would be denied."""
+def make_plan(
+    course: Unfolding, command: MakePlan, previews: Sequence[Preview] = ()
+) -> Unavailable | None:
+    """Compute a rebalance and store it, even while halted: it shows what would be denied.
+
+    `previews` is what the broker said of a plan that was drafted a moment ago.
+    """
     now = course.now
     if unavailable := unknown_symbols(now, command.only) or not_ready(now):
         return unavailable
     plan = drafted(now, course.moment, course.rid, command.only, command.ttl)
+    if previews:
+        plan = replace(plan, previews=fitted(plan.lines, plan.denied, previews))
     course.note(PlanMade(plan, course.moment.at))
     return None
 

@@ -271,6 +271,13 @@ class InteractiveBrokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     settle: Annotated[float, Meta(ge=0, le=600), "seconds"] = 10.0
     """Longest that an order may be on its way: unseen twice, this far apart, it was never
     placed."""
+    preview: bool = True
+    """Ask the gateway what each order of `tm plan` and `tm rebalance --dry-run` would cost and tie
+    up ([how](interactive-brokers.md#what-a-plan-says-beforehand))."""
+    preview_client_id: Annotated[int, Meta(ge=1, le=2_147_483_647)] = 19
+    """Who asks that there: a connection of its own, so that no number of an order is used up."""
+    preview_limit: Annotated[float, Meta(gt=0, le=30), "seconds"] = 10.0
+    """Longest that a plan waits for it, all orders together, seconds."""
     order: Literal["market", "adaptive", "twap", "vwap", "moc"] = "market"
     """How a rebalance's orders go out: `market`, `adaptive`, `twap`, `vwap`, or `moc` at the close
     ([what they are](interactive-brokers.md#how-orders-go-out))."""

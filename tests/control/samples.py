@@ -8,7 +8,7 @@ import msgspec
 
 from control.protocol import Exit, Fault, Reply
 from daemon.evolution_answers import whole
-from state import answers
+from state import answers, plan_answers
 from state.belief import InstrumentBelief
 from state.belief_answers import BeliefAnswer
 from state.configuration import decode, shown
@@ -63,11 +63,11 @@ ORDER = answers.OrderAnswer(
 FILL = answers.FillAnswer(
     "P7.1", "RID.0", "AAPL", "buy", D(200), D("126.04"), D(25208), D("2.5"), CLOSE, CLOSE
 )
-LINE = answers.LineAnswer(
+LINE = plan_answers.LineAnswer(
     "KO", "sell", 0.1, 0.05, D(-70), D("63.95"), D("4476.50"), D("1.34"), "over target"
 )
 DENIED = answers.DeniedAnswer("GE", "RESTRICTED_SYMBOL", "GE may not be traded", "see", "GE", "")
-PLAN = answers.PlanAnswer(
+PLAN = plan_answers.PlanAnswer(
     plan_id="cok54ho4r44h",
     hash="ab12",
     state=PlanState.OPEN,

@@ -54,6 +54,13 @@ def test_an_account_has_to_be_named():
         described(replace(settings(), ib=InteractiveBrokers()))
 
 
+def test_what_a_plan_asks_has_a_client_id_of_its_own():
+    same = InteractiveBrokers(account="DU1", client_id=19)
+    with pytest.raises(GatewayImpossible, match=r"ib\.preview_client_id is 19"):
+        described(replace(settings(), ib=same))
+    assert described(replace(settings(), ib=replace(same, preview=False))).client_id == 19
+
+
 def test_old_prices_never_trade_real_money():
     live = InteractiveBrokers(account="U1", live_account="U1")
     with pytest.raises(ReplayedLive, match="old prices"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state.answers import fill, order, plain, plan, portfolio
+from state.answers import fill, order, plain, portfolio
 from state.apply import replay
 from state.denial import Code, Denial
 from state.event import (
@@ -24,7 +24,8 @@ from state.event import (
 )
 from state.instrument import Instrument
 from state.order import Status
-from state.plan import Plan, PlanLine
+from state.plan import Plan, PlanLine, Preview
+from state.plan_answers import plan
 from state.quote import Bar
 from state.settings import Execution, Limits
 from state.snapshot import Snapshot
@@ -228,6 +229,7 @@ def test_a_plan_on_the_wire():
         cost=D("0.30"),
         lines=(line,),
         denied=(no,),
+        previews=(Preview("KO", D("-20.0"), D("1.00"), D("1.50"), "USD", D("-500.00")),),
     )
     submitted = OrderSubmitted("R.0", "R", "KO", D(-20), D(50), None, "rebalance", DAY, CLOSE)
     caused = replay(Snapshot(), [submitted]).orders["R.0"]
@@ -266,6 +268,21 @@ def test_a_plan_on_the_wire():
                 "hint": "wait",
                 "value": "3 days",
                 "limit": "1 bar",
+            }
+        ],
+        "previews": [
+            {
+                "symbol": "KO",
+                "side": "sell",
+                "quantity": "-20",
+                "commission_least": "1",
+                "commission_most": "1.5",
+                "commission_currency": "USD",
+                "initial_margin": "-500",
+                "maintenance_margin": None,
+                "equity_with_loan": None,
+                "warning": "",
+                "unknown": "",
             }
         ],
     }

@@ -15,7 +15,9 @@ from daemon.brokers.ib.contracts import Contracts
 from daemon.brokers.ib.executions import ReportUnreadable
 from daemon.brokers.ib.gateway import PATIENCE, Address, Gateway, State
 from daemon.brokers.ib.keeper import Keeper
-from daemon.brokers.ib.orders import OrderUnsendable, outgoing
+from daemon.brokers.ib.orders import OrderUnsendable
+from daemon.brokers.ib.outbound import Outbound
+from daemon.brokers.ib.previewing import Previewer
 from daemon.brokers.ib.reports import REQUESTS, Reports
 from daemon.brokers.ib.ways import Route, at_market
 from daemon.brokers.ib.wire_errors import Action, action
@@ -23,6 +25,7 @@ from daemon.seams import BrokerBook, BrokerUnavailable, Clock, Listener
 from state.command import RecordFill, RecordStatus, ReportKind
 from state.instrument import ZERO, AmountOutOfRange, Instrument, amount
 from state.order import Order
+from state.plan import Preview
 from state.quote import Close, Quote
 
 LATE: Final = 200.0  # seconds that the account's cash may lag an execution: sent every 180
@@ -54,11 +57,15 @@ class InteractiveBroker:
         patience: float = PATIENCE,
         read_only: bool = False,
         route: Route = at_market,
+        previewer: Previewer | None = None,
     ) -> None:
         self.account = address.account
         self._address, self._tell, self._clock = address, listener, clock
         self._patience, self._currency, self._read_only = patience, currency, read_only
-        self._contracts, self._route = Contracts(instruments, currency), route
+        self._contracts, self._previewer = Contracts(instruments, currency), previewer
+        self._outbound = Outbound(
+            self._contracts, address.account, clock, read_only=read_only, route=route
+        )
         self._keeper = Keeper(self._made, self._connected, clock, chance)
         self._gateway: Gateway | None = None  # the one whose contracts are known
         self._reports: Reports | None = None
@@ -105,28 +112,11 @@ class InteractiveBroker:
             return
         try:
             self._unanswered.add(order.order_id)
-            self._place(gateway, order)
+            gateway.ib.placeOrder(*self._outbound.of(order))
         except OrderUnsendable as why:
             self._hear(RecordStatus(order.order_id, ReportKind.REJECTED, None, ZERO, str(why)))
         except ConnectionError:
             log.exception("ib_order_lost", extra={"order": order.order_id})
-
-    def _place(self, gateway: Gateway, order: Order) -> None:
-        """Put an order on the wire; raise OrderUnsendable or ConnectionError."""
-        if self._read_only:
-            raise OrderUnsendable("ib.read_only is set, so nothing is sent")
-        listed = self._contracts.listed.get(order.symbol)
-        if listed is None:
-            unknown = f"{order.symbol} is not in the universe"
-            raise OrderUnsendable(self._contracts.refused.get(order.symbol, unknown))
-        instrument = listed.at(order.limit_price)
-        if instrument.whole_lots(order.quantity) != order.quantity:
-            raise OrderUnsendable(
-                f"{order.quantity} of {order.symbol} is no multiple of {instrument.lot}, the "
-                "gateway's lot; set the instrument's lot to it"
-            )
-        plain = outgoing(order, instrument, self.account, "DAY")
-        gateway.ib.placeOrder(listed.contract, self._route(order, plain, self._clock.wall()))
 
     def cancel(self, order: Order) -> None:
         """Ask an order back, once over each connection; unheard it is asked back again."""
@@ -197,6 +187,10 @@ class InteractiveBroker:
 
     async def on_quote(self, quote: Quote) -> None:
         """Leave the market to the exchange."""
+
+    async def preview(self, orders: Sequence[Order]) -> tuple[Preview, ...]:
+        """Return what the gateway says beforehand of each, over a connection of its own."""
+        return await self._previewer.of(orders, self._outbound) if self._previewer else ()
 
     async def settle(self) -> None:
         """Return once the gateway said something of every order placed; or BrokerUnavailable."""

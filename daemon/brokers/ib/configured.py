@@ -40,6 +40,11 @@ def described(settings: Settings) -> InteractiveBrokers:
         )
     if not ib.account:
         raise GatewayImpossible('ib.account is empty; name the account, like "DU1234567"')
+    if ib.preview and ib.preview_client_id == ib.client_id:
+        raise GatewayImpossible(
+            f"ib.preview_client_id is {ib.client_id}, and so is the client id of orders; "
+            "what a plan asks beforehand wants another one"
+        )
     return ib
 
 

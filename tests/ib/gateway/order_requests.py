@@ -61,11 +61,11 @@ class OrderRequests:
             n["InitMarginReq"] + d_init,
             n["MaintMarginReq"] + d_init / 2,
             elv - comm,
-            comm,
-            UNSET,
-            UNSET,
+            UNSET if mode == "range" else comm,
+            comm if mode == "range" else UNSET,
+            2 * comm if mode == "range" else UNSET,
             order.inst.currency,
-            "",
+            "TEST about half of it" if mode == "range" else "",
         ]
         self._send_open_order(ses, order, state=state)
 

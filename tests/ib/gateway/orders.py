@@ -17,6 +17,11 @@ from tests.ib.gateway.domain import (
 from tests.ib.gateway.session import Session
 from tests.ib.gateway.wire import MAX_SERVER_VERSION, Cursor, parse_place_order
 
+READ_ONLY = (
+    321,
+    "Error validating request.-'bH' : cause - The API interface is currently in Read-Only mode.",
+)
+
 
 class OrderDesk:
     """Takes orders."""
@@ -71,7 +76,10 @@ class OrderDesk:
         )
         if o["whatIf"] == "1":
             rec.outcome = "whatif"
-            self._what_if(ses, o)
+            if self.read_only:
+                self._error(ses, oid, *READ_ONLY)
+            else:
+                self._what_if(ses, o)
             return None
         if existing and existing.live:
             rec.outcome, rec.perm_id = "modify", existing.perm_id
@@ -86,11 +94,7 @@ class OrderDesk:
             self._error(ses, oid, code, text, advanced)
 
         if self.read_only:
-            return refuse(
-                321,
-                "Error validating request.-'bH' : cause - The API interface is "
-                "currently in Read-Only mode.",
-            )
+            return refuse(*READ_ONLY)
         if existing:
             if existing.status == "Filled":
                 return refuse(104, "Cannot modify a filled order.")

@@ -207,7 +207,8 @@ class Steering:
         self._fill_on_cancel = True
 
     def whatif_next(self, mode: str) -> None:
-        """'hang' (no reply), 'unset_first' (a first reply without numbers), 'reject'."""
+        """'hang' (no reply), 'unset_first' (a first reply without numbers), 'reject', 'range' (of
+        the commission, and a warning)."""
         self._whatif_mode.append(mode)
 
     def hist_error_next(
