@@ -70,9 +70,7 @@ def published(port, *, table=None, start=START, end=END, clock=None, told=None, 
     table = table or prices()
     address = Address("127.0.0.1", port)
     heard = {} if told is None else {"told": told}
-    return asyncio.run(
-        play(table, address, How(**how), start=start, end=end, clock=clock, **heard)
-    )
+    return asyncio.run(play(table, address, How(**how), start=start, end=end, clock=clock, **heard))
 
 
 class Parts(SystemClock):
