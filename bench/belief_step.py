@@ -19,12 +19,13 @@ from bench.evidence import Prices, stocks
 from strategies import kernels
 from strategies.active_inference import decide
 from strategies.belief import blank
-from strategies.fitness import Terms, market_of, parameters
+from strategies.fitness import market_of, parameters
 from strategies.genome import DEFAULT
 from strategies.inference import Engine, NumpyEngine, make_engine
 from strategies.market_model import RANGE_EDGES, Z_EDGES, tables
 from strategies.observation import closes_only
 from strategies.sizing import Limits
+from strategies.terms import Terms
 
 ROUNDS, CALLS = 9, 60
 STEPS = 10_000

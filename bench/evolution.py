@@ -21,10 +21,11 @@ from bench.worlds import noise
 from strategies import kernels
 from strategies.breeding import Herd, children, next_herd, progress
 from strategies.evolution import Course, bred, space
-from strategies.fitness import Terms, simulated
+from strategies.fitness import simulated
 from strategies.genome import DEFAULT, GENES, HIGH, LOW
 from strategies.splits import segments
 from strategies.survival import survivors
+from strategies.terms import Terms
 
 creator.create("Four", base.Fitness, weights=(1.0,) * 4)
 creator.create("Row", list, fitness=creator.Four)

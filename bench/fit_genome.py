@@ -19,9 +19,10 @@ from scipy.optimize import differential_evolution
 from bench.evidence import BURN_IN, TRAINED_UNTIL, Evidence, evidence, filtered, index, stocks
 from bench.trading import YEAR, last_of_week
 from strategies import fitted as shipped_genes
-from strategies.fitness import Terms, market_of, simulated
+from strategies.fitness import market_of, simulated
 from strategies.genome import DEFAULT, GENES, Genome
 from strategies.market_model import PERCEIVED, tables
+from strategies.terms import Terms
 
 SEED = 20121231
 GENERATIONS = 60

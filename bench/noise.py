@@ -14,9 +14,9 @@ import numpy as np
 from bench.worlds import noise
 from strategies.candidate import Stakes, chosen, verdict_on
 from strategies.evolution import Course, bred
-from strategies.fitness import Terms
 from strategies.genome import DEFAULT
 from strategies.splits import segments
+from strategies.terms import Terms
 
 TRAIN, VALIDATE, GAP = 5_500, 6_800, 20  # bars of 8,300: in the proportions of the bundled stocks
 

@@ -23,12 +23,13 @@ from bench.worlds import noise
 from strategies import fitness, kernels
 from strategies.active_inference import decide
 from strategies.belief import blank
-from strategies.fitness import Terms, models, parameters
+from strategies.fitness import models, parameters
 from strategies.genome import genome_of
 from strategies.inference import NumpyEngine
 from strategies.market_model import EXPOSURES, RANGE_EDGES, Z_EDGES, tables
 from strategies.observation import Bars
 from strategies.sizing import Limits
+from strategies.terms import Terms
 from tests.strategies.plain import backtest
 
 PACKAGES = ("vectorbt==1.2.0", "backtesting==0.6.6")

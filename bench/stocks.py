@@ -14,9 +14,10 @@ from daemon.feeds.bundle import bundled
 from daemon.feeds.price_file import read_prices
 from strategies.candidate import Stakes, chosen, verdict_on
 from strategies.evolution import Course, bred
-from strategies.fitness import MONEY, Terms, market_of
+from strategies.fitness import MONEY, market_of
 from strategies.genome import DEFAULT, genome_of, genome_text
 from strategies.splits import segments
+from strategies.terms import Terms
 
 TRAIN_TO, VALIDATE_TO, GAP = date(2012, 12, 31), date(2017, 12, 31), 20
 

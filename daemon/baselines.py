@@ -12,7 +12,8 @@ from state.performance import Baseline
 from state.record import Recorded
 from state.report import Report
 from strategies.baselines import BASELINES, earned
-from strategies.fitness import Terms, market_of
+from strategies.fitness import market_of
+from strategies.terms import Terms
 
 
 def baselines(records: Iterable[Recorded], made: Report) -> tuple[Baseline, ...]:

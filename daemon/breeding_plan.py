@@ -16,9 +16,10 @@ from daemon.feeds.opening import PriceFeed
 from state.evolved import Course, Run
 from state.settings import Settings
 from strategies import evolution
-from strategies.fitness import Market, Terms, market_of
+from strategies.fitness import Market, market_of
 from strategies.genome import DEFAULT, parsed
 from strategies.splits import segments, walk_forward
+from strategies.terms import Terms
 
 Array = NDArray[np.float64]
 

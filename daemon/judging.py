@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from state.evolved import Influence, Verdict
 from strategies.candidate import Stakes, chosen, verdict_on
 from strategies.evolution import Course, Stage, Standing, evaluated, objective_names, space
-from strategies.fitness import Market, Terms, simulated
+from strategies.fitness import Market, simulated
 from strategies.genome import NAMES
 from strategies.importance import rank_correlations, spans
+from strategies.terms import Terms
 
 Array = NDArray[np.float64]
 History = str | Market  # a folder of arrays on this machine, or the arrays themselves

@@ -23,13 +23,13 @@ from strategies.fitness import (
     MONEY,
     PERCEPTION,
     Market,
-    Terms,
     money_objectives,
     perception_objectives,
     simulated,
 )
 from strategies.genome import GENES, HIGH, LOW
 from strategies.splits import Segments, walk_forward
+from strategies.terms import Terms
 
 Array = NDArray[np.float64]
 Stage = Literal["perception", "money", "done"]

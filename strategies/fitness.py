@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from strategies import kernels
 from strategies.genome import genome_of
 from strategies.market_model import EXPOSURES, RANGE_EDGES, Z_EDGES, Tables, tables
+from strategies.terms import Terms
 
 Array = NDArray[np.float64]
 Genes = NDArray[np.float64]
@@ -38,35 +39,6 @@ class Market(msgspec.Struct, frozen=True):
         """Return the first `end` bars of it."""
         return Market(
             self.closes[:end], self.highs[:end], self.lows[:end], self.fills[:end], self.due[:end]
-        )
-
-
-class Terms(msgspec.Struct, frozen=True):
-    """What trading costs and what the account allows. No gene changes any of it."""
-
-    spread: float = 0.0002  # half spread and slippage, fraction of price
-    commission: float = 0.0001  # fraction of notional
-    max_weight: float = 0.20
-    max_gross: float = 0.99
-    order_band: float = 0.01  # fraction of equity: the rebalance's own band
-    min_trade: float = 100.0  # money
-    initial: float = 1_000_000.0  # money
-    exposures: str = "long_only"
-    per_year: float = 252.0
-
-    @property
-    def array(self) -> Array:
-        """Return them as the kernel takes them."""
-        return np.array(
-            [
-                self.spread,
-                self.commission,
-                self.max_weight,
-                self.max_gross,
-                self.order_band,
-                self.min_trade,
-                self.initial,
-            ]
         )
 
 

@@ -11,10 +11,11 @@ from daemon.mind import Mind
 from daemon.pool import InlinePool
 from state.quote import Close
 from strategies import kernels
-from strategies.fitness import Terms, models, parameters
+from strategies.fitness import models, parameters
 from strategies.genome import DEFAULT
 from strategies.market_model import RANGE_EDGES, Z_EDGES, tables
 from strategies.sizing import Limits
+from strategies.terms import Terms
 from tests.desk import XNYS
 
 pytestmark = pytest.mark.timeout(600)  # the kernel may have to be compiled first

@@ -12,8 +12,9 @@ from bench.worlds import noise
 from daemon.shadowing import Shadowing
 from daemon.workers import WorkersFailed
 from state.settings import Evolution
-from strategies.fitness import Terms, simulated
+from strategies.fitness import simulated
 from strategies.genome import DEFAULT, genome_text
+from strategies.terms import Terms
 from tests.given import told
 from tests.state.test_promoting import COURSE, SHADOWED, after, ended
 

@@ -20,9 +20,10 @@ from strategies.evolution import (
     space,
     windows,
 )
-from strategies.fitness import INFEASIBLE, Terms, market_of, simulated
+from strategies.fitness import INFEASIBLE, market_of, simulated
 from strategies.genome import DEFAULT, GENES, HIGH, INDEX, LOW, genome_of
 from strategies.splits import segments
+from strategies.terms import Terms
 from tests.strategies.markets import rough
 
 pytestmark = pytest.mark.area("evolution and beliefs")

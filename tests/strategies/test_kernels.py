@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from strategies import kernels
-from strategies.fitness import Terms, log_evidence, models, parameters, simulated
+from strategies.fitness import log_evidence, models, parameters, simulated
 from strategies.genome import DEFAULT, genome_of
 from strategies.inference import NumpyEngine
 from strategies.market_model import EXPOSURES, RANGE_EDGES, Z_EDGES, tables
+from strategies.terms import Terms
 from tests.strategies.markets import anybody, rough
 from tests.strategies.plain import backtest
 
