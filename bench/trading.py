@@ -85,7 +85,7 @@ def plugin(name: str, prices: Prices, limits: Limits):
     return weigh
 
 
-def traded(name: str, weigh, prices: Prices, cost: float) -> Run:
+def traded(name: str, weigh, prices: Prices, cost: float, band: float = BAND) -> Run:
     """Return what a strategy's account did; `cost` is a fraction of what is traded."""
     bars, count = prices.close.shape
     due = last_of_week(prices.days)
@@ -104,7 +104,7 @@ def traded(name: str, weigh, prices: Prices, cost: float) -> Run:
         wanted = weigh(t, held, bool(due[t]))
         if due[t]:
             change = wanted - held
-            change[np.abs(change) < BAND] = 0.0
+            change[np.abs(change) < band] = 0.0
             order = change * equity / close
     return Run(name, returns, turnover, exposure)
 

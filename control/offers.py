@@ -14,6 +14,7 @@ from control.session import Given, Options, Session
 Offer = tuple[str, str]  # a word, and what a shell may show beside it
 
 WITHIN: Final = 1.0  # seconds: who presses Tab waits for it
+SCOPES: Final = "account, symbol:SYM, or strategy:NAME, a member of a blend."
 NEWEST: Final = 50  # orders
 PLAIN: Final = re.compile(r"[\w.:=+@,/-]+", re.ASCII)  # words that no shell takes apart
 
@@ -54,9 +55,11 @@ def halts(context: typer.Context, incomplete: str) -> list[Offer]:
 
 
 def scopes(context: typer.Context, incomplete: str) -> list[Offer]:
-    """Offer what can be halted: the account, or a symbol."""
+    """Offer what can be halted: the account, a symbol, or a member of a blend."""
     found = ((f"symbol:{name}", "") for name in universe(context))
-    return offered([("account", "all trading"), *found], incomplete)
+    blend = answer(context, protocol.Status()).get("strategy", {}).get("members", ())
+    members = ((f"strategy:{one['name']}", "its capital in cash") for one in blend)
+    return offered([("account", "all trading"), *found, *members], incomplete)
 
 
 def symbols(context: typer.Context, incomplete: str) -> list[Offer]:

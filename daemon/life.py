@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from control.version import VERSION
 from daemon.almanac import almanac, due_by
+from daemon.blending import Blend, recipe_of, resumed
 from daemon.calendar_file import keep
 from daemon.charge import Charge
 from daemon.clock import MarketClock
@@ -38,7 +39,7 @@ from daemon.minding import asleep, awaken, check_engine, model_of
 from daemon.mqtt_link import MqttLink
 from daemon.permit import permit_of
 from daemon.recovery import tell_again
-from daemon.seams import Broker, Store
+from daemon.seams import Broker, Pool, Store
 from daemon.sender import Sender
 from daemon.telemetry.publisher import publisher_of
 from daemon.telemetry.telling import Telling, address
@@ -51,6 +52,7 @@ from state.event import Start
 from state.history import last_not_placed, unfinished
 from state.instrument import Symbol
 from state.quote import Close
+from state.snapshot import Snapshot
 from strategies.sizing import targets
 
 CALENDAR: Final = "calendar"
@@ -83,11 +85,18 @@ class Life:
         chosen = self.settings
         self.entrance = Entrance(chosen.control)
         self._model = model_of(chosen)
-        if self._model is None:
-            self._strategy = self._world.strategy(chosen.strategy.name, chosen.strategy.parameters)
+        self._recipe = recipe_of(chosen, self._world.strategy)
+        asked: tuple[object, ...]
+        if self._recipe is not None:
+            self._model, asked = self._recipe.model, self._recipe.sources
+        elif self._model is not None:
+            asked = (self._model,)
         else:
+            self._strategy = self._world.strategy(chosen.strategy.name, chosen.strategy.parameters)
+            asked = (self._strategy,)
+        if self._model is not None:
             check_engine(chosen.beliefs.engine)
-        self._permit = permit_of(chosen, self._model or self._strategy)
+        self._permit = permit_of(chosen, asked)
         self._limits = chosen.risk
         self._source = source_of(chosen, self._world.prices)
         self._begins = begins(chosen, self._clock)
@@ -141,7 +150,11 @@ class Life:
                 owned.push_async_callback(pool.aclose, DRAIN)
                 cache = self._state / COMPILED
                 mind = asleep(self.settings, self._model, pool, feed.symbols, cache)
-            await self._live(stop, store, engine, broker, feed, mind)
+            blend = None
+            if self._recipe is not None:
+                sized = partial(self._sized, engine, feed.symbols)
+                blend = Blend(self._recipe, feed.symbols, mind, sized)
+            await self._live(stop, store, engine, broker, feed, mind, blend)
 
     async def _broker(self, engine: Engine) -> Broker:
         """Return who executes."""
@@ -162,6 +175,7 @@ class Life:
         broker: Broker,
         feed: PriceFeed,
         mind: Mind | None,
+        blend: Blend | None,
     ) -> None:
         """Run the tasks, in the order in which they may begin and must end."""
         halt_file = HaltFile(self._state)
@@ -179,7 +193,7 @@ class Life:
             VERSION,
             mind,
         )
-        trader = self._trader(engine, broker, sender, feed, mind)
+        trader = self._trader(engine, broker, sender, feed, mind, blend)
         publisher = publisher_of(self.settings, engine, watch, self._clock)
         telling = Telling(
             self.settings,
@@ -255,9 +269,10 @@ class Life:
                     service.watched(self._clock, telling.working), name="service"
                 )
                 breeding = tasks.create_task(evolving.run(), name="evolution")
-                wake = partial(awaken, mind, engine.snapshot, store, feed, self._begins)
+                wake = partial(self._wake, mind, blend, engine.snapshot, store, feed, threads)
                 exposures = self.settings.beliefs.exposures
-                charge = Charge(engine, mind, self._model, exposures, self._permit)
+                bred = self._model if blend is None else None  # a member's genome is its own
+                charge = Charge(engine, mind, bred, exposures, self._permit)
                 trading = tasks.create_task(
                     self._trade(feed, trader, stop, wake, charge, evolving.nudge), name="trader"
                 )
@@ -282,6 +297,20 @@ class Life:
             await ended(sending, writer)
         await telling.let_go()
         log.info("stopped", extra={"seq": engine.head.seq})
+
+    async def _wake(
+        self,
+        mind: Mind | None,
+        blend: Blend | None,
+        now: Snapshot,
+        store: Store,
+        feed: PriceFeed,
+        threads: Pool,
+    ) -> None:
+        """Let what remembers go on from where the journal says it was."""
+        await awaken(mind, now, store, feed, self._begins)
+        if blend is not None:
+            await resumed(blend, now, store, feed, threads)
 
     async def _trade(
         self,
@@ -317,11 +346,14 @@ class Life:
         sender: Sender,
         feed: PriceFeed,
         mind: Mind | None,
+        blend: Blend | None,
     ) -> Trader:
         """Return the trader, its strategy warm with the closes before the next one."""
         chosen = self.settings
         window = chosen.strategy.window
-        if mind is None:
+        if blend is not None:
+            window = max(window, blend.window)
+        elif mind is None:
             window = max(window, self._strategy.window)
         closes = Closes(feed.symbols, window)
         session = engine.snapshot.session
@@ -338,16 +370,22 @@ class Life:
             strategy=chosen.strategy.name,
             account=chosen.account.id,
             due=due_by(self._calendar, chosen),
-            mind=mind,
+            mind=mind if blend is None else None,
+            blend=blend,
         )
 
     def _propose(
         self, engine: Engine, symbols: Sequence[Symbol], closes: Floats, held: Floats
     ) -> Mapping[Symbol, float]:
         """Return the targets of the strategy, within the account's caps."""
+        return self._sized(engine, symbols, self._strategy.weights(closes, held))
+
+    def _sized(
+        self, engine: Engine, symbols: Sequence[Symbol], weights: Floats
+    ) -> dict[Symbol, float]:
+        """Return weights as targets, within the account's caps."""
         limits = start.limits if (start := engine.snapshot.start) else self._limits
         most, gross = limits.max_position_weight, limits.max_gross
-        weights = self._strategy.weights(closes, held)
         return targets(weights, symbols, max_weight=most, max_gross=gross)
 
     def _start(self) -> Start:

@@ -1,5 +1,6 @@
 """Whether this run may trade its account, by its state directory, and how much today."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -56,7 +57,7 @@ class Permit(msgspec.Struct, frozen=True):
         return 0.0 if self.ib is None else self.ib.settle
 
 
-def permit_of(settings: Settings, strategy: object) -> Permit:
+def permit_of(settings: Settings, strategies: Sequence[object]) -> Permit:
     """Return what the configuration permits.
 
     Raises LiveNotArmed, GatewayImpossible, or ReplayedLive.
@@ -67,6 +68,6 @@ def permit_of(settings: Settings, strategy: object) -> Permit:
     check_armed(ib.account, ib.live_account)
     if settings.feed.kind == "replay" and not is_paper(ib.account):
         raise ReplayedLive(f"feed.kind = 'replay' would trade {ib.account} at old prices")
-    approved = approval(settings, strategy)
+    approved = approval(settings, *strategies)
     check_approved(ib, approved)
     return Permit(settings.risk, ib, approved)

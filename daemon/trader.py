@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from daemon.blending import Blend
 from daemon.engine import Engine
 from daemon.message import Answer
 from daemon.mind import Mind
@@ -80,11 +81,12 @@ class Trader:
         account: str,
         due: Callable[[date], bool] | None,
         mind: Mind | None = None,
+        blend: Blend | None = None,
     ) -> None:
         self._engine, self._broker, self._sender = engine, broker, sender
         self._closes, self._propose = closes, propose
         self._strategy, self._account, self._due = strategy, account, due
-        self._mind = mind
+        self._mind, self._blend = mind, blend
         self._ahead: deque[asyncio.Future[Answer]] = deque()
 
     async def on_close(self, close: Close) -> None:
@@ -104,8 +106,17 @@ class Trader:
             wanted = due or self._due is None
             if trading and (wanted or self._mind is not None):
                 await self.caught_up()  # what is said to be held includes this close's fills
-            targets, belief, undecided = None, None, ""
-            if self._mind is not None:  # every close counts, whether its targets do or not
+            targets, belief, undecided, blend = None, None, "", None
+            if self._blend is not None:  # every close counts, as it does for the mind
+                if self._blend.halted:
+                    await self.caught_up()  # whether it still is
+                halts = self._engine.snapshot.halts
+                decided = await self._blend.think(close, self._closes.matrix, halts)
+                if decided is not None:
+                    belief, blend = decided.belief, decided.blend
+                    if wanted:
+                        targets, undecided = decided.targets, decided.why
+            elif self._mind is not None:  # every close counts, whether its targets do or not
                 outcome = await self._mind.think(close, self._weights())
                 forbidden = self._mind.forbidden  # old targets aren't traded either
                 if outcome is not None:
@@ -125,6 +136,7 @@ class Trader:
                 missed=close.missed,
                 belief=belief,
                 undecided=undecided,
+                blend=blend,
             )
             self._ahead.append(self._engine.send(command))
         if due:

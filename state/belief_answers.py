@@ -137,7 +137,12 @@ def closes(db: Database, at: datetime) -> Iterator[bytes]:
 
 
 def told(event: Event) -> Event:
-    """Return an event without the bytes of a belief, which `tm beliefs` tells as people read it."""
-    if isinstance(event, BarsClosed) and event.belief is not None:
-        return replace(event, belief=replace(event.belief, memory=b"", shown=b""))
-    return event
+    """Return an event without bytes that are nobody's to read; `tm beliefs` tells what they say."""
+    if not isinstance(event, BarsClosed):
+        return event
+    belief, blend = event.belief, event.blend
+    return replace(
+        event,
+        belief=replace(belief, memory=b"", shown=b"") if belief is not None else None,
+        blend=replace(blend, memory=b"") if blend is not None else None,
+    )

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from state.duration import NotADuration, duration, staleness
 from state.instrument import LARGEST, MICRO
-from state.settings import Settings
+from state.settings import BlendMember, Settings
 
 Complaint = str | None
 
@@ -107,6 +107,23 @@ def parameters(value: Mapping[str, float]) -> Complaint:
     return f"{', '.join(wrong)} must be a finite number" if wrong else None
 
 
+def members(value: Mapping[str, BlendMember]) -> Complaint:
+    """Complain of members of a blend whose capital can't be what is said of it."""
+    for name, one in value.items():
+        if not NAME.fullmatch(name):
+            return f"{name!r} is no name: 1 to 64 letters, digits, dots, dashes or underscores"
+        if wrong := parameters(one.parameters):
+            return f"{name}.parameters: {wrong}"
+        if not one.min <= one.weight <= one.max:
+            return f"{name}.weight = {one.weight:g} is not within {one.min:g} to {one.max:g}"
+        if not one.max_drawdown:
+            return f"{name}.max_drawdown = 0 would halt it at once; 1 never does"
+    total = sum(one.weight for one in value.values())
+    if value and not 0.0 < total <= 1.0 + 1e-9:
+        return f"the weights add up to {total:g}; give fractions of equity, 1 in all at most"
+    return None
+
+
 def listening(value: str) -> Complaint:
     """Complain of what is neither empty nor HOST:PORT."""
     found = ADDRESS.fullmatch(value)
@@ -148,6 +165,7 @@ OF_KEY: Final[Mapping[str, Callable[[Any], Complaint]]] = {
     "ib.live_account": ib_account,
     "ib.first_days_order": positive,
     "strategy.parameters": parameters,
+    "blend.members": members,
     "risk.max_order_notional": positive,
     "risk.max_order_quantity": positive,
     "risk.stale_after": age,
@@ -201,6 +219,14 @@ def together(settings: Settings) -> list[tuple[str, str, str]]:
                 "beliefs.exposures",
                 '"long_short" needs risk.allow_short = true',
                 'allow shorts, or prefer "long_only"',
+            )
+        )
+    if settings.strategy.name == "blend" and not settings.blend.members:
+        wrong.append(
+            (
+                "blend.members",
+                'strategy.name = "blend" has nobody to ask',
+                "name at least one: [blend.members.NAME] with strategy and weight",
             )
         )
     if settings.beliefs.learning != "off" and settings.evolution.promotion == "automatic":

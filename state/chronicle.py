@@ -121,6 +121,8 @@ class Chronicle:
         match event:
             case BarsClosed():
                 self._closed(event)
+            case OrderSubmitted(source="rebalance"):
+                self.contributed.ordered()
             case Halted(scope, reason, code, actor, at):
                 self.halts.append(Halt(scope, reason, code, actor, at))
             case Resumed(scope, _, actor, at):

@@ -50,6 +50,7 @@ def closed(now: Snapshot, event: BarsClosed) -> Snapshot:
         undecided="" if event.targets is not None else event.undecided or now.undecided,
         strategy=event.strategy or now.strategy,
         belief=event.belief if event.belief is not None else now.belief,
+        blend=event.blend if event.blend is not None else now.blend,
         high_water=peak,
         drawdown=float(1 - event.equity / peak) if peak > 0 else 0.0,
     )

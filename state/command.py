@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from state.alert import Alert
 from state.belief import Belief
+from state.blended import Blended
 from state.event import (
     Booked,
     CashKind,
@@ -251,6 +252,7 @@ class CloseBars(msgspec.Struct, frozen=True):
     missed: tuple[Missed, ...] = ()
     belief: Belief | None = None
     undecided: str = ""
+    blend: Blended | None = None
 
 
 class Claim(msgspec.Struct, frozen=True):

@@ -2,16 +2,20 @@
 
 A session's profit is the change of equity, flows taken out. It counts for the strategy whose
 targets were in force at the close before, and for the volatility that was believed likeliest there.
-The sums are the account's profit exactly.
+A blend's is split: each member has what its part of the targets that were last traded earned, and
+what the account made otherwise, by costs, bands, drift and lots, is the rest. The sums are the
+account's profit exactly.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
 
 from state.answers import plain
+from state.blended import STRATEGY, Blended, parts
 from state.event import BarsClosed
-from state.instrument import ZERO
+from state.instrument import ZERO, Symbol, amount
 from state.outlook import Outlook
 from state.outlook import outlook as seen
 from state.snapshot import Snapshot
@@ -35,6 +39,9 @@ class Contributed:
         self._strategy = NOBODY
         self._before: BarsClosed | None = None
         self._outlook: Outlook | None = None
+        self._newest: Blended | None = None
+        self._trading: Blended | None = None  # what orders since the last close are by
+        self._held: dict[str, dict[Symbol, float]] = {}
         self._strategies: dict[str, Contribution] = {}
         self._regimes: dict[str, Contribution] = {}
 
@@ -44,11 +51,16 @@ class Contributed:
         """Take a close that `now` is the account after; it `counts` when it is of the period."""
         if counts:
             profit = event.equity - self._equity - (now.ledger.flows - self._flows)
-            add(self._strategies, self._strategy, profit)
+            for name, part in self._parts(now, profit):
+                add(self._strategies, name, part)
             add(self._regimes, self._regime(), profit)
         self._equity, self._flows = event.equity, now.ledger.flows
         self._strategy = named(now)
         self._before, self._outlook = event, outlook
+        if self._trading is not None:
+            self._held, self._trading = parts(self._trading), None
+        if event.targets is not None:
+            self._newest = event.blend
 
     def by_strategy(self) -> tuple[Contribution, ...]:
         """Return what each strategy brought, by its name; a genome in charge is part of it."""
@@ -57,6 +69,28 @@ class Contributed:
     def by_regime(self) -> tuple[Contribution, ...]:
         """Return what each likeliest volatility brought, by its name."""
         return told(self._regimes)
+
+    def ordered(self) -> None:
+        """Take note that the newest targets are being traded: the next close is the first to."""
+        self._trading = self._newest
+
+    def _parts(self, now: Snapshot, profit: Decimal) -> Iterator[tuple[str, Decimal]]:
+        """Yield what each member of a blend brought of a profit, or the strategy all of it."""
+        if self._strategy != STRATEGY:
+            yield self._strategy, profit
+            return
+        rest = profit
+        moves = {
+            symbol: float(mark.price / mark.before) - 1.0
+            for symbol, mark in now.marks.items()
+            if mark.bars == now.bars and mark.before
+        }
+        for name, weights in self._held.items():
+            earned = sum(weight * moves.get(symbol, 0.0) for symbol, weight in weights.items())
+            part = amount(self._equity, Decimal(repr(earned)))
+            rest -= part
+            yield f"{STRATEGY}: {name}", part
+        yield f"{STRATEGY}: rest", rest
 
     def _regime(self) -> str:
         """Return what was believed at the close before."""
@@ -69,7 +103,7 @@ def named(now: Snapshot) -> str:
     """Return whose targets are in force after a close."""
     if now.targets is None:
         return NOBODY
-    champion = now.evolution.champion
+    champion = now.evolution.champion if now.strategy != STRATEGY else None
     return f"{now.strategy} {champion.genome_id[:8]}" if champion else now.strategy or NOBODY
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from state.alert import Alert
 from state.belief import Belief
+from state.blended import Blended
 from state.denial import Denial
 from state.evolved import (
     Champion,
@@ -130,6 +131,7 @@ class BarsClosed(msgspec.Struct, frozen=True, tag="bars_closed"):
     strategy: str = ""
     belief: Belief | None = None
     undecided: str = ""
+    blend: Blended | None = None
 
 
 class BarsMissed(msgspec.Struct, frozen=True, tag="bars_missed"):

@@ -1,6 +1,6 @@
 """The chain behind an order or a plan: seen, believed, wanted, checked, sent and filled."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 import msgspec
@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from state import answers, plan_answers
 from state.belief import InstrumentBelief, instruments
+from state.blended import parts
 from state.canonical import KINDS, event_in
 from state.event import (
     BarsClosed,
@@ -55,6 +56,7 @@ class Wanted(msgspec.Struct, frozen=True):
     """The target of a symbol at the close it was decided by, and what it was made of.
 
     `belief` is None where the strategy has none; then the closes alone led to the target.
+    `members` are those of a blend, with the part of the target that each asked for.
     """
 
     symbol: Symbol
@@ -65,6 +67,7 @@ class Wanted(msgspec.Struct, frozen=True):
     engine: str | None
     model_hash: str | None
     belief: InstrumentBelief | None
+    members: Mapping[str, float] = {}
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -206,6 +209,7 @@ def wanted(decided: BarsClosed, symbols: Iterable[Symbol]) -> list[Wanted]:
     """Return what a close made of some symbols: their targets, and the beliefs behind them."""
     belief = decided.belief
     told = {one.symbol: one for one in instruments(belief)} if belief else {}
+    asked = parts(decided.blend) if decided.blend else {}
     return [
         Wanted(
             symbol=symbol,
@@ -216,6 +220,7 @@ def wanted(decided: BarsClosed, symbols: Iterable[Symbol]) -> list[Wanted]:
             engine=belief.engine if belief else None,
             model_hash=belief.model_hash if belief else None,
             belief=told.get(symbol),
+            members={name: part.get(symbol, 0.0) for name, part in asked.items()},
         )
         for symbol in symbols
     ]

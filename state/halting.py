@@ -49,18 +49,36 @@ def closes(now: Snapshot, order: Order) -> bool:
     return against and order.status is Status.LIVE and order.limit_price is None
 
 
+def unknown_scope(now: Snapshot, command: Halt) -> Unavailable | None:
+    """Return why a halt has nothing to hold for, None where it has."""
+    scope = command.scope
+    kind, _, name = scope.partition(":")
+    members = [share.name for share in now.blend.shares] if now.blend else []
+    if kind == "strategy" and name in members:
+        if not command.flatten:
+            return None
+        return Unavailable(
+            "invalid",
+            "UNKNOWN_SCOPE",
+            f"what {name} wants is held together with what others want, and can't be closed alone",
+            "halt it without --flatten: the next rebalance takes its capital to cash",
+        )
+    if scope == "account" or (kind == "symbol" and name in now.instruments):
+        return None
+    known = f"; members of the blend are {', '.join(members)}" if members else ""
+    return Unavailable(
+        "invalid",
+        "UNKNOWN_SCOPE",
+        f"scope {scope!r} is neither 'account' nor 'symbol:' and a symbol of the universe{known}",
+        "say --scope account, --scope symbol:KO, or --scope strategy:NAME for a member of a blend",
+    )
+
+
 def halt(course: Unfolding, command: Halt) -> Unavailable | None:
     """Halt on request. Halting twice is one halt; `flatten` works either time."""
     scope = command.scope
-    if scope != "account":
-        kind, _, symbol = scope.partition(":")
-        if kind != "symbol" or symbol not in course.now.instruments:
-            return Unavailable(
-                "invalid",
-                "UNKNOWN_SCOPE",
-                f"scope {scope!r} is neither 'account' nor 'symbol:' and a symbol of the universe",
-                "say --scope account, or --scope symbol:KO",
-            )
+    if wrong := unknown_scope(course.now, command):
+        return wrong
     if lasting(course.now, scope) is None:
         stop_trading(
             course,

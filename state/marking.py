@@ -1,5 +1,6 @@
 """Deciding a close: mark the book, look at the losses, and let the session's unsent orders go."""
 
+from state.blended import scope_of
 from state.command import CloseBars
 from state.denial import Code
 from state.event import BarsClosed, BarsMissed, OrderStopped
@@ -45,9 +46,23 @@ def close_bars(course: Unfolding, command: CloseBars) -> None:
             command.strategy,
             command.belief,
             command.undecided,
+            command.blend,
         )
     )
+    watch_members(course, command)
     watch_losses(course)
+
+
+def watch_members(course: Unfolding, command: CloseBars) -> None:
+    """Halt the members of a blend whose own books have fallen too far."""
+    for share in command.blend.shares if command.blend else ():
+        scope = scope_of(share.name)
+        if share.fell and scope not in course.now.halts:
+            reason = (
+                f"its book fell {share.drawdown:.2%} from its best, "
+                f"past blend.members.{share.name}.max_drawdown"
+            )
+            stop_trading(course, scope, reason, Code.DRAWDOWN, "risk")
 
 
 def watch_losses(course: Unfolding) -> None:

@@ -132,13 +132,36 @@ class StrategyChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which strategy proposes targets, with its own parameters."""
 
     name: str = "active_inference"
-    """`active_inference`, `inverse_volatility`, `volatility_target`, `buy_and_hold`, or a
-    plug-in's."""
+    """`active_inference`, `inverse_volatility`, `volatility_target`, `buy_and_hold`, a plug-in's,
+    or `blend` of several."""
     parameters: Mapping[str, float] = {}
     """Its own parameters: `parameters = { half_life = 90 }`; of `active_inference` the genes, over
     the default genome."""
     window: Annotated[int, Meta(ge=2, le=100_000), "closes"] = 300
     """Closes handed to the strategy, at least what it needs."""
+
+
+class BlendMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A strategy within a blend. `weight`, `min` and `max` are of its capital."""
+
+    strategy: str
+    weight: Fraction
+    parameters: Mapping[str, float] = {}
+    min: Fraction = 0.0
+    max: Fraction = 1.0
+    max_drawdown: Fraction = 0.25
+
+
+class Blend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The members of the strategy `blend`, and how their capital moves."""
+
+    members: Mapping[str, BlendMember] = {}
+    """By a name of yours `strategy`, `weight` (fraction of equity it begins with), and, if you
+    like, `parameters`, `min` and `max` (of that fraction, 0 and 1), `max_drawdown` (fall of its own
+    book that halts it, 0.25): `[blend.members.steady]`."""
+    adapt: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """How fast evidence moves capital between the members; 0: never
+    ([what it does](strategies.md#several-at-once))."""
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -432,6 +455,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     paper: Paper = Paper()
     ib: InteractiveBrokers = InteractiveBrokers()
     strategy: StrategyChoice = StrategyChoice()
+    blend: Blend = Blend()
     beliefs: Beliefs = Beliefs()
     risk: Limits = Limits()
     execution: Execution = Execution()

@@ -8,6 +8,7 @@ import msgspec
 
 from state.alert import Alert, Subject
 from state.belief import Belief
+from state.blended import Blended
 from state.event import Booked, Difference, Expected, Start
 from state.evolved import Evolution
 from state.instrument import ZERO, Instrument, Symbol, amount
@@ -94,6 +95,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     undecided: str = ""
     strategy: str = ""
     belief: Belief | None = None
+    blend: Blended | None = None
     halts: Mapping[str, Halting] = {}
     day: Day | None = None
     recent: tuple[datetime, ...] = ()

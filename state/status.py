@@ -9,6 +9,7 @@ import msgspec
 
 from state.alert import Alert
 from state.answers import perhaps, plain
+from state.blended import STRATEGY, MemberAnswer, members
 from state.event import Difference
 from state.evolution_answers import breeding
 from state.headroom import Headroom, Meter, day_loss, day_turnover, equity, headroom, unpriced
@@ -119,11 +120,15 @@ class BeliefFacts(msgspec.Struct, frozen=True):
 
 
 class StrategyAnswer(msgspec.Struct, frozen=True):
-    """Which strategy proposes targets; a `genome_id` belongs to an evolved one."""
+    """Which strategy proposes targets; a `genome_id` belongs to an evolved one.
+
+    `members` are those of a blend.
+    """
 
     name: str
     genome_id: str | None = None
     promoted_at: datetime | None = None
+    members: tuple[MemberAnswer, ...] = ()
 
 
 class DayAnswer(msgspec.Struct, frozen=True):
@@ -151,8 +156,8 @@ class LimitAnswer(msgspec.Struct, frozen=True):
 class StatusAnswer(msgspec.Struct, frozen=True):
     """One screen of what matters. `gross`, `net` and `drawdown` are fractions of equity.
 
-    `halted` is the account's halt, or the oldest of a symbol; `halts` are all in force. `plans` are
-    those that nobody rejected or executed, and no close has outlived.
+    `halted` is the account's halt, or the oldest of a symbol or member; `halts` are all in force.
+    `plans` are those that nobody rejected or executed, and no close has outlived.
     """
 
     mode: Literal["replay", "paper", "live"]
@@ -227,6 +232,7 @@ def status(now: Snapshot, facts: StatusFacts) -> StatusAnswer:
             now.strategy or start_name,
             champion.genome_id if champion else None,
             champion.at if champion else None,
+            members(now.blend, now.halts) if now.strategy == STRATEGY else (),
         ),
         evolution=breeding(now.evolution),
         journal=facts.journal,

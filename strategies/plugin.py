@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GROUP: Final = "trade_manager.strategies"
-OWN: Final = ("active_inference",)  # no plug-in: it remembers from close to close
+OWN: Final = ("active_inference", "blend")  # no plug-ins: they remember from close to close
 API: Final = 1
 
 Weigh = Callable[

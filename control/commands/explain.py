@@ -92,10 +92,16 @@ def wanted(want: Data, ink: Ink) -> str:
         [
             ("decided by", f"the close of {want['session']}, {text(want['strategy'])}"),
             ("target", percent(want["target"])),
+            ("asked for by", members(want.get("members", {}))),
             ("model", f"{want['engine']} {want['model_hash']}" if want["engine"] else ""),
         ]
     )
     return f"{target}\n{whole(want['belief'], ink)}" if want["belief"] else target
+
+
+def members(parts: Mapping[str, float]) -> str:
+    """Return the part of a target that each member of a blend asked for."""
+    return ", ".join(f"{name} {percent(part)}" for name, part in parts.items())
 
 
 def targets(data: Data) -> str:

@@ -18,7 +18,7 @@ def halt(
     context: typer.Context,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is journaled.")],
     scope: Annotated[
-        str, typer.Option("--scope", autocompletion=offers.scopes, help="account, or symbol:SYM.")
+        str, typer.Option("--scope", autocompletion=offers.scopes, help=offers.SCOPES)
     ] = "account",
     flatten: Annotated[bool, typer.Option("--flatten", help="Close its positions too.")] = False,
     offline: Annotated[

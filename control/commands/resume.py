@@ -17,7 +17,7 @@ def resume(
         str, typer.Option("--accept-risk", metavar="NAME", help="Who takes the responsibility.")
     ],
     scope: Annotated[
-        str, typer.Option("--scope", autocompletion=offers.halts, help="account, or symbol:SYM.")
+        str, typer.Option("--scope", autocompletion=offers.halts, help=offers.SCOPES)
     ] = "account",
 ) -> None:
     """Lift a halt, in the name of who answers for it.

@@ -42,7 +42,7 @@ def page(reply: Reply, ink: Ink) -> str:
             ("exposure", f"gross {percent(data['gross'])}, net {percent(data['net'])}"),
             ("drawdown", percent(data["drawdown"])),
             ("orders", f"{data['open_orders']} open" + (f", {unknown} UNKNOWN" if unknown else "")),
-            ("strategy", text(data["strategy"]["name"])),
+            ("strategy", strategy(data["strategy"], ink)),
             ("beliefs", mind(data.get("beliefs"), ink)),
             ("day", day_line(data.get("day"))),
             ("near limit", limits(data.get("limits", ()))),
@@ -82,6 +82,17 @@ def feed_line(feed: Mapping[str, Any], ink: Ink) -> str:
         f"{feed['kind']}, {'ended' if feed.get('ended') else link(feed)}, "
         f"last {ink.when(feed['last_at'])}" + (f", {refused} bars refused" if refused else "")
     )
+
+
+def strategy(told: Mapping[str, Any], ink: Ink) -> str:
+    """Return the strategy; of a blend each member with its capital and its own drawdown."""
+    members = (
+        f"{one['name']} {percent(one['capital'])}"
+        f" (score {number(one['score'], 1)}, down {percent(one['drawdown'])}"
+        f"{ink.styled(', HALTED', 'red') if one['halted'] else ''})"
+        for one in told.get("members", ())
+    )
+    return "; ".join((text(told["name"]), *members))
 
 
 def mind(told: Mapping[str, Any] | None, ink: Ink) -> str:

@@ -70,7 +70,9 @@ class StatusCollector(Collector):
         yield gauge("tm_ready", "1 when a command to trade would be decided.", now.ready)
         account = any(halt.scope == "account" for halt in now.halts)
         yield gauge("tm_halted", "1 while the account is halted.", account)
-        yield gauge("tm_symbol_halts", "Symbols that are halted.", len(now.halts) - account)
+        for kind, what in (("symbol", "Symbols"), ("strategy", "Members of a blend")):
+            count = sum(halt.scope.startswith(f"{kind}:") for halt in now.halts)
+            yield gauge(f"tm_{kind}_halts", f"{what} that are halted.", count)
         yield gauge("tm_feed_connected", "1 while the feed is.", now.feed.connected)
         yield gauge("tm_feed_ended", "1 when a replay has no more bars.", now.feed.ended)
         yield gauge("tm_broker_connected", "1 while the broker is.", now.broker.connected)
@@ -111,6 +113,12 @@ class StatusCollector(Collector):
                 "Symbols whose belief was begun anew at the last close.",
                 len(mind.reset),
             )
+        capital = GaugeMetricFamily(
+            "tm_strategy_capital_ratio", "Capital of a blend's member.", labels=["member"]
+        )
+        for member in now.strategy.members:
+            capital.add_metric([member.name], member.capital)
+        yield capital
         limits = GaugeMetricFamily(
             "tm_limit_used_ratio", "Share of a limit in use, 1 at the limit.", labels=["limit"]
         )

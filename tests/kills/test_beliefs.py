@@ -40,17 +40,17 @@ max_drawdown = 0.5
 """
 
 
-def undisturbed(folder, start, learning):
+def undisturbed(folder, years, **words):
     """What the years leave in one go."""
-    with Tmd(folder, YEARS.format(start=start, pace=0, learning=learning)) as tmd:
+    with Tmd(folder, years.format(pace=0, **words)) as tmd:
         assert tmd.start().ended(600) == 0, tmd.said()
     assert faults(tmd) == []
     return left(tmd)
 
 
-async def disturbed(folder, start, kills, learning):
+async def disturbed(folder, years, kills, **words):
     """What they leave with so many kills, each at a random moment."""
-    text = YEARS.format(start=start, pace=100, learning=learning)
+    text = years.format(pace=100, **words)
     tmd, chance, done = Tmd(folder, text), Random(11), 0
     async with Forked(tmd) as lives:
         while True:
@@ -82,8 +82,8 @@ async def disturbed(folder, start, kills, learning):
 async def test_what_is_believed_and_wanted_is_bit_for_bit_what_it_would_have_been(
     tmp_path, start, kills, learning
 ):
-    whole = undisturbed(tmp_path / "whole", start, learning)
-    killed = await disturbed(tmp_path / "killed", start, kills, learning)
+    whole = undisturbed(tmp_path / "whole", YEARS, start=start, learning=learning)
+    killed = await disturbed(tmp_path / "killed", YEARS, kills, start=start, learning=learning)
 
     assert killed["belief"] == whole["belief"]  # its bytes, and all that is shown of them
     assert killed["targets"] == whole["targets"]

@@ -78,7 +78,7 @@ def test_every_kind_of_event_has_its_own_name_on_disk():
             b'{"type":"bars_closed","at":"2025-03-03T21:00:00Z","session":"2025-03-03",'
             b'"bars":[["KO",61500000,null,null,null,null]],"equity":1000000000,'
             b'"cash":-250000000,"gross":1.25,"net":1.0,"targets":{"PG":0.25,"KO":1.0},'
-            b'"strategy":"","belief":null,"undecided":""}',
+            b'"strategy":"","belief":null,"undecided":"","blend":null}',
             id="ratios are numbers, mappings keep their order",
         ),
         pytest.param(

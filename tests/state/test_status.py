@@ -97,7 +97,12 @@ def test_a_status_on_the_wire():
         "drawdown": pytest.approx(0.02),
         "open_orders": 0,
         "unknown_orders": 0,
-        "strategy": {"name": "inverse_volatility", "genome_id": None, "promoted_at": None},
+        "strategy": {
+            "name": "inverse_volatility",
+            "genome_id": None,
+            "promoted_at": None,
+            "members": [],
+        },
         "evolution": {},
         "journal": {"seq": 9, "bytes": 4096},
         "reconciled": True,

@@ -75,13 +75,14 @@ def check_approved(ib: InteractiveBrokers, approval: str) -> None:
     )
 
 
-def approval(settings: Settings, strategy: object) -> str:
-    """Return 16 digits of all that decides what is traded: settings, strategy and our own code."""
+def approval(settings: Settings, *strategies: object) -> str:
+    """Return 16 digits of all that decides what is traded: settings, strategies, our own code."""
     asked = replace(settings, ib=replace(settings.ib, approved="", approved_champion=""))
     told = blake2b(fingerprint(asked).encode(), digest_size=8)
-    if isinstance(strategy, Strategy):
-        told.update(repr((strategy.window, sorted(strategy.parameters.items()))).encode())
-    for file in (*code(), *sources(strategy)):
+    for strategy in strategies:
+        if isinstance(strategy, Strategy):
+            told.update(repr((strategy.window, sorted(strategy.parameters.items()))).encode())
+    for file in (*code(), *(file for each in strategies for file in sources(each))):
         told.update(f"\0{Path(file).name}\0".encode())
         told.update(Path(file).read_bytes())
     return told.hexdigest()
