@@ -172,16 +172,18 @@ class Blend:
                     mind.weights(close, nothing)
                 continue
             members = met(recipe.plan, members, row, ())
-            wishes = list[Array]()
-            try:
-                for strategy, member in zip(recipe.strategies, members, strict=True):
+            wishes, failed = list[Array](), False
+            for strategy, member in zip(recipe.strategies, members, strict=True):
+                held = member.book.held
+                try:
                     if strategy is not None:
-                        wishes.append(strategy.weights(np.array(rows), member.book.held))
+                        wishes.append(strategy.weights(np.array(rows[-strategy.window :]), held))
                     elif mind is not None:
-                        wishes.append(mind.weights(close, member.book.held))
-            except StrategyFailed:
-                continue
-            members = asked(recipe.plan, members, wishes)
+                        wishes.append(mind.weights(close, held))
+                except StrategyFailed:
+                    failed = True
+            if not failed:
+                members = asked(recipe.plan, members, wishes)
         self._members = tuple(
             replace(m, share=replace(m.share, halted=m.share.name in halted_in(halts), fell=False))
             for m in members
@@ -219,26 +221,28 @@ class Blend:
     ) -> tuple[list[Array], Belief | None, str]:
         """Return what each wants, what is believed, and why somebody could not say.
 
-        Each is told that it holds what its own book does.
+        Each is told that it holds what its own book does. Who is halted holds nobody up.
         """
         wishes, belief, why = list[Array](), None, ""
         for strategy, member in zip(self._recipe.strategies, members, strict=True):
-            held, name = member.book.held, member.share.name
+            held, failure = member.book.held, ""
+            wish = held  # what can't say while it is halted keeps what its book has
             if strategy is not None:
                 try:
-                    window = closes[-strategy.window :]
-                    wishes.append(strategy.weights(window, held))
+                    wish = strategy.weights(closes[-strategy.window :], held)
                 except StrategyFailed as e:
-                    log.exception("strategy_failed", extra={"member": name})
-                    why = f"{name}: {e}"
-                continue
-            outcome = await self._mind.think(close, held) if self._mind is not None else None
-            if outcome is not None:
-                belief = outcome.belief
-                wishes.append(np.array([outcome.targets[symbol] for symbol in self._symbols]))
-            else:
-                failure = self._mind.facts().failure if self._mind is not None else ""
-                why = f"{name}: {failure or 'it has no belief yet'}"
+                    log.exception("strategy_failed", extra={"member": member.share.name})
+                    failure = str(e)
+            elif self._mind is not None:
+                outcome = await self._mind.think(close, held)
+                if outcome is None:
+                    failure = self._mind.facts().failure or "it has no belief yet"
+                else:
+                    belief = outcome.belief
+                    wish = np.array([outcome.targets[symbol] for symbol in self._symbols])
+            wishes.append(wish)
+            if failure and not member.share.halted:
+                why = f"{member.share.name}: {failure}"
         return wishes, belief, why
 
 

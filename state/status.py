@@ -209,7 +209,7 @@ def status(now: Snapshot, facts: StatusFacts) -> StatusAnswer:
     if worth:
         gross, net = (ratio(total, worth) for total in exposures(now))
     halts = sorted(now.halts.values(), key=lambda h: (h.scope != "account", h.at, h.scope))
-    champion = now.evolution.champion
+    champion = now.evolution.champion if now.strategy != STRATEGY else None
     start_name = now.start.strategy if now.start else ""
     return StatusAnswer(
         mode=facts.mode,

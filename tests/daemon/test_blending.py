@@ -43,6 +43,11 @@ strategy = "inverse_volatility"
 parameters = { half_life = 30 }
 weight = 0.3
 max_drawdown = 0.1
+[blend.members.even]
+strategy = "volatility_target"
+parameters = { half_life = 90 }
+weight = 0.1
+min = 0.05
 [beliefs]
 engine = "numpy"
 """
@@ -144,8 +149,11 @@ def backtested():
         halted |= {member.share.name for member in members if member.share.fell}
         thought = decide(made.model, engine, belief, bars, members[0].book.held, Limits(0.2, 1.0))
         belief = thought.belief
-        calm = made.strategies[1]
-        wishes = thought.weights, calm.weights(np.array(rows[-calm.window :]), members[1].book.held)
+        others = [
+            one.weights(np.array(rows[-one.window :]), member.book.held)
+            for one, member in zip(made.strategies[1:], members[1:], strict=True)
+        ]
+        wishes = [thought.weights, *others]
         members = asked(made.plan, members, wishes)
         history.append((members, sized(together(members))))
     return history
@@ -160,9 +168,9 @@ async def test_live_it_wants_what_a_backtest_does_to_the_bit():
         assert run.last.blend.shares == tuple(member.share for member in members)
 
     assert run.halts.keys() == {"strategy:calm"}  # both kinds of days were there
-    mind, calm = run.last.blend.shares
+    mind, *_ = run.last.blend.shares
     assert mind.capital != 0.5
-    assert mind.capital + calm.capital == pytest.approx(0.8)
+    assert sum(share.capital for share in run.last.blend.shares) == pytest.approx(0.9)
 
 
 @pytest.mark.parametrize("stop", [1, 5, 100, 333])
@@ -196,7 +204,7 @@ async def test_another_configuration_is_as_if_it_had_always_been_that_one():
     after.journal = list(before.journal)
     await (await after.wake(before.now)).play(60, 61)
 
-    assert [share.capital for share in after.last.blend.shares] == [0.5, 0.3]
+    assert [share.capital for share in after.last.blend.shares] == [0.5, 0.3, 0.1]
     assert after.last.blend.memory == before_and(before, 61)
 
 
@@ -221,6 +229,20 @@ async def test_when_a_member_cannot_say_nobody_trades_and_its_name_is_told():
     assert decided.targets is None
     assert decided.why.startswith("mind: ")
     assert decided.blend.at == closes()[30].at  # the books met the close all the same
+
+
+async def test_a_halted_member_that_cannot_say_holds_nobody_up():
+    run = await (await Run().wake()).play(0, 30)
+    run.mind._awake, run.mind._recall = None, None
+    rows = np.array([bars_of(one, symbols()).close for one in closes()[:31]])
+    decided = await run.blend.think(closes()[30], rows, {"strategy:mind": None})
+
+    assert decided.why == ""
+    asked_for = parts(decided.blend)
+    assert decided.targets == {
+        symbol: pytest.approx(asked_for["calm"][symbol] + asked_for["even"][symbol])
+        for symbol in symbols()
+    }
 
 
 async def test_a_member_that_somebody_halted_is_cash_and_is_resumed():
@@ -258,7 +280,7 @@ def test_what_no_member_can_be_is_refused_by_its_name(old, new, said):
     ("old", "new", "said"),
     [
         ("min = 0.2", "min = 0.6", "mind.weight = 0.5 is not within 0.6 to 0.8"),
-        ("weight = 0.3", "weight = 0.6", "the weights add up to 1.1"),
+        ("weight = 0.3", "weight = 0.6", "the weights add up to 1.2"),
         ("max_drawdown = 0.1", "max_drawdown = 0", "would halt it at once"),
         ("members.calm", 'members."a b"', "'a b' is no name"),
         ("half_life = 30", "half_life = nan", "calm.parameters"),
@@ -279,7 +301,8 @@ def test_a_blend_of_nobody_is_refused_and_another_strategy_is_none():
 
 def test_an_approval_is_of_every_member():
     settings = decode(TEXT, "test", {}).settings
-    model, calm = recipe().sources
+    sources = recipe().sources
 
-    assert approval(settings, model, calm) != approval(settings, model)
-    assert approval(settings, model, calm) == approval(settings, *recipe().sources)
+    assert approval(settings, *sources) == approval(settings, *recipe().sources)
+    for n in range(len(sources)):
+        assert approval(settings, *sources[:n], *sources[n + 1 :]) != approval(settings, *sources)
