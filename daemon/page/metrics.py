@@ -84,7 +84,9 @@ class StatusCollector(Collector):
         yield gauge("tm_drawdown_ratio", "Share lost since the peak.", now.drawdown)
         yield gauge("tm_journal_bytes", "Journal and its log on disk.", now.journal.bytes)
         yield gauge(
-            "tm_market_clock_seconds", "The market's clock, since 1970.", now.clock.timestamp()
+            "tm_market_clock_timestamp_seconds",
+            "The market's clock, since 1970.",
+            now.clock.timestamp(),
         )
         yield CounterMetricFamily(
             "tm_journal_records", "Records in the journal.", value=now.journal.seq
@@ -94,7 +96,7 @@ class StatusCollector(Collector):
             ("tm_gross_exposure_ratio", now.gross, "Gross exposure over equity."),
             ("tm_net_exposure_ratio", now.net, "Net exposure over equity."),
             (
-                "tm_last_close_seconds",
+                "tm_last_close_timestamp_seconds",
                 now.feed.last_at.timestamp() if now.feed.last_at else None,
                 "The last close, since 1970.",
             ),
