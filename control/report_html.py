@@ -10,6 +10,7 @@ from state import report_tables as tables
 from state.report import Report
 from state.report_evolution import bred, genes, promoted, runs, tests
 from state.report_markdown import MONTHS
+from state.report_returns import shape, spreads, years
 from state.report_tables import NOTHING, Listing, money, number, percent
 
 CARDS: Final = (
@@ -28,6 +29,7 @@ def html(told: Report) -> str:
     whose = told.account or "No account"
     title = f"{whose}: {span.start} to {span.end}" if span.start else whose
     falls = table("Deepest falls", tables.falls(told))
+    rolled = ("rolling-sharpe", "rolling-volatility", "rolling-beta")
     parts = [
         header(told, title),
         warnings(told),
@@ -37,8 +39,18 @@ def html(told: Report) -> str:
             "Returns",
             months(told),
             plot(told, "years"),
-            plot(told, "spread"),
+            table("Return by calendar year", years(told)),
             table("Result", tables.result(told)),
+        ),
+        section(
+            "Half a year at a time",
+            *(plot(told, name) for name in rolled if told.rolling),
+        ),
+        section(
+            "How returns were spread",
+            plot(told, "spread"),
+            table("Sessions, and sessions linked", spreads(told)),
+            table("Shape of the sessions' returns", shape(told)),
         ),
         section("Exposure", plot(told, "exposure"), plot(told, "weights"), limits(told)),
         section("Risk", table("What was at stake", tables.risk(told))),

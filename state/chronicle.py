@@ -97,6 +97,11 @@ class Chronicle:
         self._unknown = ""
         self._traded: float | None = 0.0
 
+    @property
+    def based(self) -> tuple[Session, ...]:
+        """Return the sessions, the last one before them first when there was one."""
+        return (*((self.base,) if self.base else ()), *self.sessions)
+
     def begin(self) -> None:
         """Start to count: what was known at the last close is the opening."""
         self.counting, self.opening = True, self.closing
@@ -217,6 +222,7 @@ class Chronicle:
             weights.get(heaviest, 0.0),
             weights,
             outlook(event.belief) if self.counting and event.belief is not None else None,
+            self.now.ledger.flows,
         )
         self.contributed.closed(self.now, event, day.outlook, counts=self.counting)
         if self.sessions and self.sessions[-1].session == event.session:

@@ -71,8 +71,12 @@ class Returns(msgspec.Struct, frozen=True):
 
 
 class Compared(msgspec.Struct, frozen=True):
-    """Returns of the account and the benchmark between the sessions that both have."""
+    """Returns of the account and the benchmark between the sessions that both have.
 
+    `days` are the sessions that each return ends with.
+    """
+
+    days: tuple[date, ...]
     ours: tuple[float, ...]
     theirs: tuple[float, ...]
     missing: int  # sessions without a close of the benchmark
@@ -112,11 +116,12 @@ def compared(told: Chronicle, returns: Returns, benchmark: Mapping[date, float])
     for session, r in returns.days:
         worth *= 1 + r
         points.append((session, worth))
-    both = [(w, benchmark[d]) for d, w in points if benchmark.get(d, 0.0) > 0 and w > 0]
+    both = [(d, w, benchmark[d]) for d, w in points if benchmark.get(d, 0.0) > 0 and w > 0]
     pairs = list(pairwise(both))
     return Compared(
-        tuple(after[0] / before[0] - 1 for before, after in pairs),
+        tuple(after[0] for _, after in pairs),
         tuple(after[1] / before[1] - 1 for before, after in pairs),
+        tuple(after[2] / before[2] - 1 for before, after in pairs),
         len(points) - len(both),
     )
 

@@ -209,6 +209,15 @@ def monthly(days: Iterable[tuple[date, float]]) -> dict[str, float]:
     return {month: factor - 1 for month, factor in factors.items()}
 
 
+def yearly(days: Iterable[tuple[date, float]]) -> tuple[tuple[str, float], ...]:
+    """Return the linked return of every calendar year, as ("YYYY", return), in order."""
+    factors: dict[str, float] = {}
+    for session, r in days:
+        year = f"{session:%Y}"
+        factors[year] = factors.get(year, 1.0) * (1 + r)
+    return tuple((year, factor - 1) for year, factor in factors.items())
+
+
 def beta(returns: Sequence[float], benchmark: Sequence[float]) -> float:
     """Return how much of the benchmark's move the account made (Sharpe 1964): cov / var."""
     moved = paired(returns, benchmark)

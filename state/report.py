@@ -1,6 +1,6 @@
 """What a period brought: performance, risk, execution. The same records give the same bytes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -13,8 +13,10 @@ from state import performance as stats
 from state import series
 from state.answers import plain
 from state.attribution import SymbolResult, by_symbol
+from state.benchmark import BenchmarkResult, alone
 from state.chronicle import Chronicle, Flow, Halt, chronicle
 from state.contributions import Contribution
+from state.distribution import Distribution, distribution
 from state.evolution_answers import verdicts
 from state.instrument import Symbol
 from state.metrics import Compared, Figures, Metrics, Returns, compared, metrics, returns_of
@@ -22,7 +24,7 @@ from state.performance import YEAR, Baseline, Underwater
 from state.period import Period
 from state.record import Recorded
 from state.regimes import Beliefs, believed
-from state.session import Session
+from state.rolling import Rolled, rolling
 from state.settings import Limits
 from state.shortfall import Shortfall
 from state.trades import Trade, trades
@@ -52,21 +54,6 @@ class OrderCounts(msgspec.Struct, frozen=True):
     delay_seconds: float | None
     denied: Mapping[str, int]
     refused: Mapping[str, int]
-
-
-class BenchmarkResult(msgspec.Struct, frozen=True):
-    """The benchmark's own figures, over the `returns` that the account's were compared with.
-
-    `series` is its level at some of the closes, 1 at the first.
-    """
-
-    name: str
-    returns: int
-    total_return: float | None
-    cagr: float | None
-    volatility: float | None
-    max_drawdown: float | None
-    series: tuple[tuple[datetime, float], ...] = ()
 
 
 class RiskTaken(msgspec.Struct, frozen=True):
@@ -124,6 +111,8 @@ class Report(msgspec.Struct, frozen=True):
     convergence: tuple[tuple[int, float], ...] = ()
     by_strategy: tuple[Contribution, ...] = ()
     by_regime: tuple[Contribution, ...] = ()
+    distribution: Distribution = Distribution(None, None, None, 0, 0, ())
+    rolling: tuple[Rolled, ...] = ()
 
 
 def report(
@@ -145,8 +134,7 @@ def report(
     orders = counted(told, figures)
     against = None
     if beside is not None and benchmark is not None:
-        against = benchmark_alone(benchmark_name, beside, figures)
-        against = replace(against, series=series.beside(based(told), benchmark))
+        against = alone(benchmark_name, benchmark, beside, told, figures)
     return Report(
         period=Span(len(sessions), sessions[0].session, sessions[-1].session)
         if sessions
@@ -158,7 +146,7 @@ def report(
         mode=start.mode if start else None,
         strategy=told.now.strategy or (start.strategy if start else ""),
         metrics=figured,
-        equity=tuple((s.at, plain(s.equity)) for s in based(told)),
+        equity=tuple((s.at, plain(s.equity)) for s in told.based),
         drawdown=fallen(told, returns),
         monthly=tuple(stats.monthly(returns.days).items()),
         underwater=worst_falls(told, returns),
@@ -177,17 +165,14 @@ def report(
         convergence=converged(told),
         by_strategy=told.contributed.by_strategy(),
         by_regime=told.contributed.by_regime(),
+        distribution=distribution(returns.days),
+        rolling=rolling(returns.days, {s.session: s.at for s in told.sessions}, beside),
     )
 
 
 def to_json(told: Report) -> bytes:
     """Return the report as one line of JSON, the same bytes for the same report."""
     return msgspec.json.encode(told, order="deterministic")
-
-
-def based(told: Chronicle) -> tuple[Session, ...]:
-    """Return the sessions, the last one before them first when there was one."""
-    return (*((told.base,) if told.base else ()), *told.sessions)
 
 
 def fallen(told: Chronicle, returns: Returns) -> tuple[tuple[datetime, float], ...]:
@@ -229,23 +214,6 @@ def converged(told: Chronicle) -> tuple[tuple[int, float], ...]:
         (generation, round(best.get("return for risk", 0.0), 6))
         for generations in newest
         for generation, best in sorted(generations.items())
-    )
-
-
-def benchmark_alone(name: str, beside: Compared, figures: Figures) -> BenchmarkResult:
-    """Return the benchmark's own figures."""
-    theirs = beside.theirs
-
-    def figure(what: str, work: Callable[[Sequence[float]], float]) -> float | None:
-        return figures.figure(f"benchmark.{what}", lambda: work(theirs))
-
-    return BenchmarkResult(
-        name=name,
-        returns=len(theirs),
-        total_return=figure("total_return", stats.total_return),
-        cagr=figure("cagr", stats.cagr),
-        volatility=figure("volatility", stats.volatility),
-        max_drawdown=figure("max_drawdown", stats.max_drawdown),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from state import report_tables as tables
 from state.report import Report
 from state.report_evolution import genes, promoted, runs, tests
+from state.report_returns import shape, spreads, years
 from state.report_tables import NOTHING, Listing, percent
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -28,6 +29,9 @@ def markdown(told: Report) -> str:
         *section("Against the benchmark", table(tables.against(told))),
         *section("Against the baselines", table(tables.baselines(told))),
         *section("Months", table(months(told))),
+        *section("Years", table(years(told))),
+        *section("How returns were spread", table(spreads(told))),
+        *section("Their shape", table(shape(told))),
         *section("Deepest falls", table(tables.falls(told))),
         *section("Symbols", table(tables.symbols(told))),
         *section("Strategies", table(tables.strategies(told))),

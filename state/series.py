@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from state.instrument import Symbol
+from state.instrument import ZERO, Symbol
 from state.session import Session
 
 POINTS: Final = 400  # of each thinned series
@@ -48,6 +48,26 @@ def exposure(sessions: Sequence[Session]) -> Exposure:
             tuple(round(s.weights.get(symbol, 0.0), DIGITS) for symbol in symbols) for s in kept
         ),
     )
+
+
+def put_in(
+    sessions: Iterable[Session], benchmark: Mapping[date, float]
+) -> tuple[tuple[datetime, float], ...]:
+    """Return what the account's money would be worth in the benchmark, at some of the closes.
+
+    The equity of the first close that the benchmark has is put into it, and what came or went
+    since at the next such close: so money that comes is no gain of either.
+    """
+    units, before = 0.0, ZERO
+    worth: list[tuple[datetime, float]] = []
+    for session in sessions:
+        level = benchmark.get(session.session, 0.0)
+        if level <= 0:
+            continue
+        units += float(session.flows - before if worth else session.equity) / level
+        before = session.flows
+        worth.append((session.at, round(units * level, 2)))
+    return tuple(thinned(worth))
 
 
 def beside(

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from state.instrument import Symbol
+from state.instrument import ZERO, Symbol
 from state.outlook import Outlook
 
 
@@ -17,7 +17,8 @@ class Session(msgspec.Struct, frozen=True):
     money, and None with a reason in `undefined` when nobody can say. `traded` is notional over
     equity, None when there was no equity to divide by. `heaviest` is the holding with the largest
     weight, and `weight` that weight, signed; `weights` are those of all that is held, at the close,
-    and `outlook` what the mind believed then, if there is one.
+    and `outlook` what the mind believed then, if there is one. `flows` is the money put in by then,
+    less what was taken out, since the account began.
     """
 
     session: date
@@ -32,6 +33,7 @@ class Session(msgspec.Struct, frozen=True):
     weight: float = 0.0
     weights: Mapping[Symbol, float] = {}
     outlook: Outlook | None = None
+    flows: Decimal = ZERO
 
 
 def joined(early: Session, late: Session) -> Session:
@@ -54,4 +56,5 @@ def joined(early: Session, late: Session) -> Session:
         heavier.weight,
         late.weights,
         late.outlook or early.outlook,
+        late.flows,
     )

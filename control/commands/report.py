@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -43,7 +44,9 @@ def report(
 
     The same journal and period give the same bytes. With --format and --output the file holds the
     report itself; without --format it holds the whole answer. An HTML report is one file that
-    loads nothing. Plots: equity, drawdown, exposure, weights, symbols, shortfall.
+    loads nothing. Plots: equity, drawdown, years, rolling-sharpe, rolling-volatility,
+    rolling-beta, spread, exposure, weights, beliefs, symbols, shortfall, front, convergence,
+    samples.
 
     Example: tm report --period ytd --format html --output report.html
 
@@ -147,7 +150,7 @@ def page(reply: Reply, ink: Ink) -> str:
         [
             ("period", f"{text(span['from'])} to {text(span['to'])}, {span['sessions']} sessions"),
             ("account", f"{text(data.get('account'))}, {text(data.get('strategy'))}"),
-            ("equity", f"{rounded(figures['start_equity'])} to {rounded(figures['end_equity'])}"),
+            ("equity", grown(figures)),
             ("flows", rounded(figures["flows"])),
             ("return", percent(figures["total_return"])),
             ("CAGR", percent(figures["cagr"])),
@@ -164,3 +167,11 @@ def page(reply: Reply, ink: Ink) -> str:
             ("tracking", percent(figures.get("tracking_error"))),
         ]
     )
+
+
+def grown(figures: Mapping[str, Any]) -> str:
+    """Return what the equity went from and to; a book that began in the period, of what it had."""
+    start, end = figures["start_equity"], figures["end_equity"]
+    if Decimal(start):
+        return f"{rounded(start)} to {rounded(end)}"
+    return f"{rounded(end)}, of {rounded(figures['flows'])} put in"

@@ -1,41 +1,54 @@
 """What a report plots: each takes the report and draws on one pair of axes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from math import nan
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from control.plots.drawing import INK, SERIES, Draw
+from control.plots.evolution_plots import convergence, front, samples
 from state.belief import VOLATILITIES
 from state.report import Report
-from state.report_evolution import bred
+from state.report_returns import yearly
 from state.series import thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 POINTS: Final = 1500  # of a line; more than any screen has columns for it
+TENFOLD: Final = 10
+EPOCH: Final = date(1970, 1, 1)
 BINS: Final = 12  # of a distribution, to each side of zero
 STACKED: Final = len(SERIES) - 1  # symbols with an area of their own; the rest are one
 
 
 def equity(told: Report) -> Draw:
-    """Draw what the account was worth, and the benchmark with the same start."""
+    """Draw what the account was worth, and the same money in the benchmark; falls are shaded.
+
+    What grew tenfold is drawn on a logarithmic scale: equal distances are equal returns.
+    """
     kept = thinned(told.equity, POINTS)
     worth = [float(value) for _, value in kept]
+    other = told.benchmark
+    same = other.worth if other is not None else ()
+    known = [*worth, *(money for _, money in same)]
+    last = kept[-1][0].date() if kept else None
 
     def draw(axes: "Axes") -> None:
         axes.xaxis_date()
+        for fall in told.underwater:
+            axes.axvspan(
+                day(fall.peak), day(fall.recovered or last or fall.trough),
+                color=SERIES[1], alpha=0.1, linewidth=0,
+            )  # fmt: skip
         axes.plot(times(kept), worth, color=SERIES[0], label="account")
-        other = told.benchmark
-        if other is not None and other.series and worth:
-            axes.plot(
-                times(other.series),
-                [level * worth[0] for _, level in other.series],
-                color=SERIES[6],
-                label=other.name,
-            )
+        if other is not None and same:
+            axes.plot(times(same), [money for _, money in same], color=SERIES[6], label=other.name)
             axes.legend(loc="upper left")
+        if known and 0 < TENFOLD * min(known) <= max(known):
+            axes.set_yscale("log", subs=[2, 5])
+            axes.yaxis.set_minor_formatter(grouped)
         axes.set_ylabel(told.base_currency or "")
         axes.yaxis.set_major_formatter(grouped)
 
@@ -58,14 +71,18 @@ def drawdown(told: Report) -> Draw:
 
 def years(told: Report) -> Draw:
     """Draw what each calendar year brought, its months linked; the first and last may be parts."""
-    factors: dict[str, float] = {}
-    for month, gain in told.monthly:
-        factors[month[:4]] = factors.get(month[:4], 1.0) * (1 + gain)
-    gains = [100 * (factor - 1) for factor in factors.values()]
+    gains = {year: 100 * gain for year, gain in yearly(told).items()}
+    other = told.benchmark
+    theirs = {year: 100 * gain for year, gain in other.years} if other is not None else {}
 
     def draw(axes: "Axes") -> None:
-        colours = [SERIES[0] if gain >= 0 else SERIES[1] for gain in gains]
-        axes.bar(list(factors), gains, color=colours)
+        colours = [SERIES[0] if gain >= 0 else SERIES[1] for gain in gains.values()]
+        axes.bar(list(gains), list(gains.values()), color=colours)
+        beside = [(year, theirs[year]) for year in gains if year in theirs]
+        if other is not None and beside:
+            at, marks = zip(*beside, strict=True)
+            axes.plot(at, marks, color=INK, marker="_", linestyle="none", label=other.name)
+            axes.legend(loc="upper left")
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.tick_params(axis="x", rotation=60)
         axes.set_ylabel("% in the year")
@@ -85,6 +102,35 @@ def spread(told: Report) -> Draw:
         if gains:
             axes.hist(gains, bins=edges, color=SERIES[0])
             axes.axvline(fmean(gains), color=INK, linewidth=0.8, linestyle=":")
+
+    return draw
+
+
+def rolling_sharpe(told: Report) -> Draw:
+    """Draw the Sharpe ratio of the last half year."""
+    return rolled([(r.at, r.sharpe) for r in told.rolling], "Sharpe ratio a year", 0.0)
+
+
+def rolling_volatility(told: Report) -> Draw:
+    """Draw the volatility of the last half year."""
+    return rolled([(r.at, 100 * r.volatility) for r in told.rolling], "% a year", None)
+
+
+def rolling_beta(told: Report) -> Draw:
+    """Draw the beta of the last half year."""
+    return rolled([(r.at, r.beta) for r in told.rolling], "of the benchmark's move", 1.0)
+
+
+def rolled(points: Sequence[tuple[datetime, float | None]], what: str, line: float | None) -> Draw:
+    """Draw a figure that went on; a gap where it is not known, and a line at what divides it."""
+
+    def draw(axes: "Axes") -> None:
+        axes.xaxis_date()
+        at = days(moment for moment, _ in points)
+        axes.plot(at, [nan if y is None else y for _, y in points], color=SERIES[0])
+        if line is not None:
+            axes.axhline(line, color=INK, linewidth=0.8, linestyle=":")
+        axes.set_ylabel(what)
 
     return draw
 
@@ -179,60 +225,19 @@ def beliefs(told: Report) -> Draw:
     return draw
 
 
-def front(told: Report) -> Draw:
-    """Draw the newest front: return for risk against drawdown, the candidate apart."""
-    run = next((each for each in reversed(bred(told)) if each.front), None)
-
-    def draw(axes: "Axes") -> None:
-        axes.set_xlabel("deepest drawdown, %")
-        axes.set_ylabel("Sharpe ratio, bred bars")
-        for one in run.front if run else ():
-            chosen = run is not None and one.genome_id == run.candidate_id
-            axes.plot(
-                [-100 * one.objectives.get("drawdown", 0.0)],
-                [one.objectives.get("return for risk", 0.0)],
-                marker="D" if chosen else "o",
-                color=SERIES[1] if chosen else SERIES[0],
-                linestyle="none",
-            )
-
-    return draw
-
-
-def samples(told: Report) -> Draw:
-    """Draw each candidate's Sharpe ratio in and out of sample, and of who it was set beside."""
-    judged = [each.verdict.out_of_sample for each in bred(told) if each.verdict is not None]
-
-    def draw(axes: "Axes") -> None:
-        at = range(len(judged))
-        for n, name in enumerate(("sharpe_in_sample", "sharpe", "sharpe_holdout")):
-            heights = [each.get(name, 0.0) for each in judged]
-            label = ("in sample", "out of sample", "holdout")[n]
-            axes.bar([x + 0.25 * n for x in at], heights, 0.25, color=SERIES[n], label=label)
-        axes.set_xticks([])
-        axes.set_ylabel("Sharpe ratio a year")
-        axes.legend(loc="upper left")
-
-    return draw
-
-
-def convergence(told: Report) -> Draw:
-    """Draw the best return for risk of each generation of the newest run."""
-
-    def draw(axes: "Axes") -> None:
-        axes.set_xlabel("generation")
-        axes.set_ylabel("best return for risk, bred bars")
-        generations = [generation for generation, _ in told.convergence]
-        best = [value for _, value in told.convergence]
-        axes.plot(generations, best, color=SERIES[0], marker="o", markersize=3)
-
-    return draw
-
-
 PLOTS: Final[Mapping[str, tuple[str, Callable[[Report], Draw]]]] = {
-    "equity": ("Equity, and the benchmark from the same start", equity),
+    "equity": (
+        "Equity, and the same money in the benchmark; shaded, the deepest falls",
+        equity,
+    ),
     "drawdown": ("Drawdown", drawdown),
-    "years": ("Return by calendar year; the first and the last may be parts of one", years),
+    "years": (
+        "Return by calendar year, a line the benchmark's; the first and the last may be parts",
+        years,
+    ),
+    "rolling-sharpe": ("Sharpe ratio of the last 126 sessions", rolling_sharpe),
+    "rolling-volatility": ("Volatility of the last 126 sessions", rolling_volatility),
+    "rolling-beta": ("Beta to the benchmark over the last 126 sessions", rolling_beta),
     "spread": ("How the months were spread", spread),
     "exposure": ("Gross and net exposure; dotted, the limit on gross", exposure),
     "weights": ("Shares of equity, by symbol", weights),
@@ -248,6 +253,11 @@ PLOTS: Final[Mapping[str, tuple[str, Callable[[Report], Draw]]]] = {
 def times(series: Sequence[tuple[datetime, object]]) -> list[float]:
     """Return the moments of a series as an axis of dates counts them."""
     return days(at for at, _ in series)
+
+
+def day(session: date) -> float:
+    """Return a day as an axis of dates counts it."""
+    return float((session - EPOCH).days)
 
 
 def days(moments: Iterable[datetime]) -> list[float]:

@@ -16,6 +16,7 @@ from state.period import Period
 from state.regimes import believed
 from state.report import report
 from state.report_markdown import markdown
+from state.rolling import Rolled
 from tests.state.story import AT_MONDAY, MONDAY, STORY, TUESDAY, WEDNESDAY, recorded
 from tests.state.test_promoting import COURSE, STARTED, after, ended
 
@@ -32,6 +33,7 @@ def told(events=STORY):
         beliefs=believed([(at, calm) for at, _ in made.drawdown]),
         evolution=verdicts(bred.evolution),
         convergence=made.convergence or ((0, 0.1), (1, 0.2)),
+        rolling=tuple(Rolled(at, 0.2, 1.1, 0.4) for at, _ in made.drawdown),
     )
 
 

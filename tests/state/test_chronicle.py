@@ -49,7 +49,7 @@ def told(events=STORY, start=None, end=None):
 def test_every_session_has_its_growth_without_flows():
     first, second, third = told().sessions
 
-    assert first == Session(MONDAY, AT_MONDAY, D(10_000), growth=1.0)
+    assert first == Session(MONDAY, AT_MONDAY, D(10_000), growth=1.0, flows=D(10_000))
     assert second == Session(
         TUESDAY,
         AT_TUESDAY,
@@ -61,9 +61,11 @@ def test_every_session_has_its_growth_without_flows():
         heaviest="KO",
         weight=pytest.approx(5200 / 10_058),
         weights={"KO": pytest.approx(5200 / 10_058), "XOM": pytest.approx(1560 / 10_058)},
+        flows=D(10_000),
     )
     assert third.growth == pytest.approx(15_262 / 15_058)
     assert third.traded == pytest.approx(2_120 / 15_058)
+    assert third.flows == D(15_000)
     assert (third.heaviest, third.weight) == ("KO", pytest.approx(3_240 / 15_262))
 
 

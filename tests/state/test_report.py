@@ -76,6 +76,12 @@ def test_a_report_on_the_wire():
             ["2022-01-04T21:00:00Z", 1.01],
             ["2022-01-05T21:00:00Z", 1.0302],
         ],
+        "worth": [
+            ["2022-01-03T21:00:00Z", 10_000.0],
+            ["2022-01-04T21:00:00Z", 10_100.0],
+            ["2022-01-05T21:00:00Z", 15_302.0],
+        ],
+        "years": [["2022", pytest.approx(0.0302)]],
     }
     assert wire["risk"]["limits"]["max_order_notional"] == "200000"
     assert {key: value for key, value in wire["risk"].items() if key != "limits"} == {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from state.period import Period
 from state.report import report
-from state.series import POINTS, beside, exposure, thinned
+from state.series import POINTS, beside, exposure, put_in, thinned
 from state.session import Session
 from tests.state.story import AT_MONDAY, AT_TUESDAY, AT_WEDNESDAY, STORY, recorded
 
@@ -58,3 +58,34 @@ def test_the_benchmark_starts_at_one_and_may_have_gaps():
 
     assert [level for _, level in beside(sessions(3), levels)] == [1.0, 1.2]
     assert beside(sessions(3), {}) == ()
+
+
+def worth(*closes):
+    """Sessions of (equity, money put in by then)."""
+    return [
+        Session(one.session, one.at, D(equity), flows=D(flows))
+        for one, (equity, flows) in zip(sessions(len(closes)), closes, strict=True)
+    ]
+
+
+LEVELS = {DAY: 50.0, DAY + timedelta(days=1): 60.0, DAY + timedelta(days=2): 30.0}
+
+
+def test_the_same_money_in_the_benchmark_grows_as_it_does():
+    found = put_in(worth((1000, 900), (1, 900), (2, 900)), LEVELS)
+
+    assert [money for _, money in found] == [1000, 1200, 600]
+
+
+def test_money_that_comes_or_goes_is_put_in_or_taken_out_at_its_close():
+    found = put_in(worth((1000, 900), (1, 1200), (2, 1050)), LEVELS)
+
+    assert [money for _, money in found] == [1000, 1200 + 300, (1200 + 300) / 2 - 150]
+
+
+def test_money_waits_for_a_close_that_the_benchmark_has():
+    levels = {DAY: 50.0, DAY + timedelta(days=2): 30.0}
+    closes = worth((1000, 900), (1, 1200), (2, 1200))
+
+    assert [money for _, money in put_in(closes, levels)] == [1000, 600 + 300]
+    assert put_in(closes, {}) == ()
