@@ -120,11 +120,13 @@ class Life:
         """Trade until `stop`. Any task that fails ends the run; the next start recovers."""
         async with AsyncExitStack() as owned:
             owned.enter_context(self._world.held(self._state))
-            self._limits = self._permit.limits(self._state, self._clock.wall().date())
+            self._permit.check_directory(self._state)
             if self._calendar_is_new:
                 keep(self._state / CALENDAR, self._calendar)
             store, snapshot, head = await self._world.open_store(self._state / JOURNAL)
             owned.push_async_callback(store.aclose)
+            self._permit.check_journal(snapshot.start)
+            self._limits = self._permit.limits(self._state, self._clock.wall().date())
             market = MarketClock(self._clock, follows_feed=mode(self.settings) == "replay")
             feed = await open_feed(
                 self._source, self.settings, self._calendar, self._clock, market, snapshot, store
@@ -406,6 +408,7 @@ class Life:
             + chosen.paper.slippage_bps
             + chosen.paper.spread_bps / 2,
             restricted=chosen.risk.restricted,
+            broker=self._permit.broker,
         )
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import msgspec
 
 from daemon.brokers.ib.arming import (
+    StateBelongsElsewhere,
     approval,
     belonging,
+    belongs,
     check_approved,
     check_armed,
     check_not_of_ib,
@@ -17,6 +19,7 @@ from daemon.brokers.ib.arming import (
     refused_champion,
 )
 from daemon.brokers.ib.configured import described
+from state.event import Start
 from state.settings import InteractiveBrokers, Limits, Settings
 
 
@@ -34,10 +37,36 @@ class Permit(msgspec.Struct, frozen=True):
     ib: InteractiveBrokers | None = None
     approved: str = ""
 
-    def limits(self, state: Path, today: date) -> Limits:
-        """Return the limits of a run that begins `today`; raise StateBelongsElsewhere."""
+    @property
+    def broker(self) -> str:
+        """Return whose books a run keeps, as its journal remembers it."""
+        return "paper" if self.ib is None else f"ib {self.ib.account}"
+
+    def check_directory(self, state: Path) -> None:
+        """Return if a directory is this account's or nobody's; raise StateBelongsElsewhere."""
         if self.ib is None:
             check_not_of_ib(state)
+        else:
+            belongs(state, self.ib.account)
+
+    def check_journal(self, last: Start | None) -> None:
+        """Return if the last run, as a journal has it, was on this account.
+
+        A restored journal is known by it, wherever it was put. Raises StateBelongsElsewhere.
+        """
+        if last is not None and last.broker not in {"", self.broker}:
+            raise StateBelongsElsewhere(
+                f"the journal holds the books of {said(last.broker)}, and {said(self.broker)} is "
+                "configured; start it with the broker and the account that it was kept for, or "
+                "begin in a directory of its own (--state)"
+            )
+
+    def limits(self, state: Path, today: date) -> Limits:
+        """Return the limits of a run that begins `today`, and let the directory be this account's.
+
+        Raises StateBelongsElsewhere.
+        """
+        if self.ib is None:
             return self.risk
         since = belonging(state, self.ib.account, today).since
         return in_first_days(self.risk, self.ib, since, today)
@@ -55,6 +84,12 @@ class Permit(msgspec.Struct, frozen=True):
     def settle(self) -> float:
         """Return for how many seconds a byte that was written may still be on its way."""
         return 0.0 if self.ib is None else self.ib.settle
+
+
+def said(broker: str) -> str:
+    """Return whose books they are, in words."""
+    kind, _, account = broker.partition(" ")
+    return f"{account} at Interactive Brokers" if kind == "ib" else "the embedded paper broker"
 
 
 def permit_of(settings: Settings, strategies: Sequence[object]) -> Permit:

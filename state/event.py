@@ -30,7 +30,10 @@ from state.settings import Execution, Limits
 
 
 class Start(msgspec.Struct, frozen=True):
-    """What one run of the daemon was started with."""
+    """What one run of the daemon was started with; `broker` is whose books these are.
+
+    That is "paper", or "ib" and the account's name; "" in a journal from before it was told.
+    """
 
     version: str
     config_hash: str
@@ -44,6 +47,7 @@ class Start(msgspec.Struct, frozen=True):
     execution: Execution
     cost_bps: float = 0.0  # fee and slippage together, for estimates
     restricted: tuple[Symbol, ...] = ()
+    broker: str = ""
 
 
 class Difference(msgspec.Struct, frozen=True):

@@ -140,8 +140,8 @@ def check_not_of_ib(state: Path) -> None:
         )
 
 
-def belonging(state: Path, account: str, today: date) -> Belonging:
-    """Return since when a state directory is that of `account`, from today on if it is new.
+def belongs(state: Path, account: str) -> Belonging | None:
+    """Return since when a state directory is that of `account`, None where it is nobody's yet.
 
     Raises StateBelongsElsewhere.
     """
@@ -159,7 +159,18 @@ def belonging(state: Path, account: str, today: date) -> Belonging:
             f"{state}: holds the books of the embedded paper broker; give {account} a directory "
             "of its own (--state)"
         )
+    return None
+
+
+def belonging(state: Path, account: str, today: date) -> Belonging:
+    """Return since when a state directory is that of `account`, from today on if it is new.
+
+    Raises StateBelongsElsewhere.
+    """
+    if (found := belongs(state, account)) is not None:
+        return found
     made = Belonging(account, today)
+    file = state / BELONGS
     draft = file.with_suffix(".new")
     draft.write_bytes(msgspec.json.encode(made))
     placed(draft, file)
