@@ -137,6 +137,8 @@ def ended(arguments: Arguments, effective: Effective, state: Path) -> End:
         life = Life(effective, state, socket)
         if arguments.check:
             sys.stderr.write(f"the configuration is valid: {life.described()}\n")
+            if caution := life.cautioned():
+                sys.stderr.write(f"warning: {caution}\n")
             return End.CLEAN
         asyncio.run(lived(life, partial(reload, arguments, effective, life.entrance.reload)))
     except Exception as e:  # noqa: BLE001 every end has a code and a reason

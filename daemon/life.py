@@ -116,11 +116,17 @@ class Life:
             f"{chosen.strategy.name}, {chosen.feed.kind} feed, {chosen.broker.kind} broker"
         )
 
+    def cautioned(self) -> str:
+        """Return what somebody should think of before it runs, "" for nothing."""
+        return self._permit.cautioned(self._calendar, self._clock.wall().date())
+
     async def run(self, stop: asyncio.Event) -> None:
         """Trade until `stop`. Any task that fails ends the run; the next start recovers."""
         async with AsyncExitStack() as owned:
             owned.enter_context(self._world.held(self._state))
             self._permit.check_directory(self._state)
+            if caution := self.cautioned():
+                log.warning("cautioned", extra={"detail": caution})
             if self._calendar_is_new:
                 keep(self._state / CALENDAR, self._calendar)
             store, snapshot, head = await self._world.open_store(self._state / JOURNAL)

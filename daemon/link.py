@@ -73,11 +73,18 @@ class Link:
         return self._broker.connected and self._broker.connection == self._connection
 
     async def _hold(self) -> None:
-        """Compare the books every minute, and return when the connection is gone."""
+        """Compare the books every minute, and return when the connection is gone.
+
+        What waited for the end of a pause is sent then.
+        """
         rounds = 0
+        paused = self._sender.paused
         while self._connected():
             await self._clock.sleep(ROUND)
             rounds += 1
+            before, paused = paused, self._sender.paused
+            if before and not paused:
+                self._sender.wake()
             if rounds % COMPARE == 0 and self._connected():
                 await self._compare()
 

@@ -19,6 +19,8 @@ from daemon.brokers.ib.arming import (
     refused_champion,
 )
 from daemon.brokers.ib.configured import described
+from daemon.brokers.ib.restarting import cautioned, restart_of
+from daemon.calendar import Calendar
 from state.event import Start
 from state.settings import InteractiveBrokers, Limits, Settings
 
@@ -75,6 +77,10 @@ class Permit(msgspec.Struct, frozen=True):
         """Return why a genome that was promoted may not trade; empty where it may."""
         return "" if self.ib is None else refused_champion(self.ib, self.approved, genome)
 
+    def cautioned(self, calendar: Calendar, today: date) -> str:
+        """Return what to think of before a run, "" for nothing."""
+        return "" if self.ib is None else cautioned(self.ib, calendar, today)
+
     @property
     def of_a_live_account(self) -> bool:
         """Return whether real money is traded."""
@@ -100,6 +106,7 @@ def permit_of(settings: Settings, strategies: Sequence[object]) -> Permit:
     if settings.broker.kind == "paper":
         return Permit(settings.risk)
     ib = described(settings)
+    restart_of(ib)
     check_armed(ib.account, ib.live_account)
     if settings.feed.kind == "replay" and not is_paper(ib.account):
         raise ReplayedLive(f"feed.kind = 'replay' would trade {ib.account} at old prices")

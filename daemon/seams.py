@@ -242,6 +242,15 @@ class Previewing(Protocol):
 
 
 @runtime_checkable
+class Pausing(Protocol):
+    """A broker that at times is to be sent nothing new, whether it is connected or not."""
+
+    @property
+    def paused(self) -> str:
+        """Return why, and until when; "" while orders may go."""
+
+
+@runtime_checkable
 class Streaming(Protocol):
     """A feed that comes over a wire, which can lose things."""
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 from daemon.engine import Engine
-from daemon.seams import Broker
+from daemon.seams import Broker, Pausing
 from state.book import Book, book_of
 from state.command import Claim, RecordStatus, ReportKind, Withhold
 from state.order import Order, Status
@@ -25,6 +25,7 @@ class Sender:
         self._book: Book | None = None  # of the last look: many orders are looked at in a row
         self._floor: int | None = None  # the gate is closed until recovery says where ids begin
         self._connection = 0  # the one that the books were compared over
+        self._pausing = broker if isinstance(broker, Pausing) else None
 
     def open(self, floor: int) -> None:
         """Open the gate; broker order ids below `floor` were used by somebody."""
@@ -39,6 +40,11 @@ class Sender:
         """Look for pending orders soon."""
         self._idle.clear()
         self._wake.set()
+
+    @property
+    def paused(self) -> str:
+        """Return why the broker is sent nothing new, and until when; "" while orders go."""
+        return self._pausing.paused if self._pausing else ""
 
     async def flushed(self) -> None:
         """Return once every order that could be sent was sent."""
@@ -61,6 +67,8 @@ class Sender:
     def _pending(self) -> tuple[Order, ...]:
         now = self._engine.snapshot
         if not now.reconciled or not self._connected():
+            return ()
+        if self.paused:
             return ()
         return tuple(o for o in now.orders.values() if o.status is Status.PENDING)
 
@@ -87,6 +95,8 @@ class Sender:
             return Withhold(order_id, "halted", "halted by the halt file")
         if self._floor is None or not self._connected():
             why = "the broker's connection closed"
+            return RecordStatus(order_id, ReportKind.NOT_SEEN, reason=why)
+        if why := self.paused:
             return RecordStatus(order_id, ReportKind.NOT_SEEN, reason=why)
         self._book = book_of(now, self._book)
         return last_look(now, order, self._engine.moment(), self._book)

@@ -17,7 +17,7 @@ from daemon.halt_file import HaltFile
 from daemon.mind import Mind
 from daemon.recovery import TRIES, compare, look
 from daemon.retention import shorten_replies
-from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Store, Streaming
+from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Pausing, Store, Streaming
 from daemon.space import MIB
 from state.command import Cause, Halt, HaltForDisk
 from state.evidence import AuditFacts, JournalChecked
@@ -75,9 +75,9 @@ class Watch:
         self.deliveries: Callable[[], tuple[DeliveryFacts, ...]] = tuple
 
     def ready(self) -> bool:
-        """Return whether a command to trade would be decided now."""
-        now = self._engine.snapshot
-        return now.reconciled and now.bars > 0 and self._broker.connected
+        """Return whether a command to trade would be decided now, and its orders sent."""
+        now, broker = self._engine.snapshot, self.broker_facts()
+        return now.reconciled and now.bars > 0 and broker.connected and not broker.paused
 
     def status_facts(self) -> StatusFacts:
         """Return what the shell knows, for the status."""
@@ -140,7 +140,9 @@ class Watch:
 
     def broker_facts(self) -> BrokerFacts:
         """Return what the shell knows of the broker."""
-        return BrokerFacts(self._broker.kind, self._broker.connected, self._broker.account)
+        broker = self._broker
+        paused = broker.paused if isinstance(broker, Pausing) else ""
+        return BrokerFacts(broker.kind, broker.connected, broker.account, paused)
 
     def feed_facts(self) -> FeedFacts:
         """Return what the shell knows of the feed."""
@@ -159,13 +161,12 @@ class Watch:
 
     def health(self) -> Verdict:
         """Return how the daemon is. A halt is a decision, not an illness."""
-        now = self._engine.snapshot
+        now, broker, feed = self._engine.snapshot, self.broker_facts(), self.feed_facts()
         unknown = sum(order.status is Status.UNKNOWN for order in now.orders.values())
-        deaf = not self._feed.connected and not self._feed.ended
         ills = [
             (self._engine.disk_full, "the journal's disk is full"),
-            (not self._broker.connected, f"the {self._broker.kind} broker is not connected"),
-            (deaf, f"the {self._feed.kind} feed is not connected"),
+            (missing(broker), f"the {broker.kind} broker is not connected"),
+            (missing_feed(feed, broker), f"the {feed.kind} feed is not connected"),
             (bool(unknown), f"{unknown} orders are in an unknown state"),
             (bool(now.differences), "the books differ from the broker's"),
         ]
@@ -173,6 +174,7 @@ class Watch:
             return Verdict("unhealthy", reasons)
         if not self.ready():
             why = "no bar has closed yet" if now.reconciled else "the books are being compared"
+            why = broker.paused or why
             return Verdict("not ready", (why,))
         return Verdict("healthy")
 
@@ -210,6 +212,17 @@ class Watch:
         if self._engine.disk_full and await self._store.restore_ballast():
             self._engine.disk_full = False
             self._engine.report(HaltForDisk(full=False, detail="the disk has room again"))
+
+
+def missing(broker: BrokerFacts) -> bool:
+    """Return whether the broker is away, and nobody said that it would be."""
+    return not broker.connected and not broker.paused
+
+
+def missing_feed(feed: FeedFacts, broker: BrokerFacts) -> bool:
+    """Return whether the feed is away; one of the broker's own kind may be away with it."""
+    together = feed.kind == broker.kind and broker.paused
+    return not feed.connected and not feed.ended and not together
 
 
 def standing(now: Snapshot) -> dict[OrderId, Status]:

@@ -301,6 +301,15 @@ class InteractiveBrokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Who asks that there: a connection of its own, so that no number of an order is used up."""
     preview_limit: Annotated[float, Meta(gt=0, le=30), "seconds"] = 10.0
     """Longest that a plan waits for it, all orders together, seconds."""
+    restart: str = ""
+    """When the gateway restarts itself each day: a time of day and its zone, like
+    `"23:45 America/New_York"`; nothing new is sent around it, and its absence is expected
+    ([the gateway's day](interactive-brokers.md#the-gateways-day-and-week)); empty: off."""
+    restart_before: Annotated[float, Meta(ge=0, le=14_400), "seconds"] = 120.0
+    """From how long before `restart` on nothing new is sent, seconds."""
+    restart_after: Annotated[float, Meta(ge=0, le=14_400), "seconds"] = 600.0
+    """Until how long after `restart` nothing new is sent, seconds; the gateway's absence is told
+    five minutes later."""
     order: Literal["market", "adaptive", "twap", "vwap", "moc"] = "market"
     """How a rebalance's orders go out: `market`, `adaptive`, `twap`, `vwap`, or `moc` at the close
     ([what they are](interactive-brokers.md#how-orders-go-out))."""

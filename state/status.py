@@ -58,11 +58,12 @@ class FeedFacts(msgspec.Struct, frozen=True):
 
 
 class BrokerFacts(msgspec.Struct, frozen=True):
-    """The broker, as the shell sees it."""
+    """The broker, as the shell sees it; `paused` says why nothing new is sent, and until when."""
 
     kind: str
     connected: bool
     account: str
+    paused: str = ""
 
 
 class JournalFacts(msgspec.Struct, frozen=True):

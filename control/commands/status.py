@@ -114,8 +114,10 @@ def mind(told: Mapping[str, Any] | None, ink: Ink) -> str:
 
 
 def link(end: Mapping[str, Any]) -> str:
-    """Return whether the other end is there."""
-    return "connected" if end["connected"] else "NOT CONNECTED"
+    """Return whether the other end is there, and what it is not to be sent."""
+    there = "connected" if end["connected"] else "NOT CONNECTED"
+    paused = end.get("paused", "")
+    return f"{there}, {paused}" if paused else there
 
 
 def day_line(day: Mapping[str, Any] | None) -> str:

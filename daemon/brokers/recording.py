@@ -44,7 +44,7 @@ class RecordingBroker:
     """Keeps every call in `calls`, in order, and passes it on to the broker behind it, if any.
 
     With nobody behind it, it answers with `answer`, reports nothing and never runs out of ids;
-    `connected = False` makes it a broker that cannot be reached.
+    `connected = False` makes it a broker that cannot be reached, `paused` one that wants nothing.
     """
 
     kind: str = "recording"
@@ -55,6 +55,7 @@ class RecordingBroker:
         self.calls: list[Call] = []
         self.closes: list[Close] = []
         self.answer = BrokerBook((), (), {}, ZERO)
+        self.paused = ""
         self._connected = True
         self._connection = 1
         self._next_oid = 1

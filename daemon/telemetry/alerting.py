@@ -9,6 +9,7 @@ from daemon.engine import Engine
 from daemon.seams import Clock
 from daemon.space import MIB
 from daemon.telemetry.delivery import Delivery
+from daemon.watch import missing, missing_feed
 from state.alert import Alert, AlertKind, Subject
 from state.alerts import Pace, Standing, World, ills, remembered, step
 from state.command import RecordAlert
@@ -77,7 +78,11 @@ class Alerting:
 
 
 def feed_ill(
-    feed: FeedFacts, moment: Moment, grace: timedelta, last_open: Callable[[datetime], datetime]
+    feed: FeedFacts,
+    broker: BrokerFacts,
+    moment: Moment,
+    grace: timedelta,
+    last_open: Callable[[datetime], datetime],
 ) -> str:
     """Return what is wrong with the feed in words, "" when nothing is.
 
@@ -86,7 +91,7 @@ def feed_ill(
     """
     if feed.ended:
         return ""
-    if not feed.connected:
+    if missing_feed(feed, broker):
         return f"the {feed.kind} feed is not connected"
     due = last_open(moment.at - grace)
     last = feed.last_at
@@ -107,7 +112,7 @@ def world_of(
         disk = f"{free // MIB} MiB are free on the journal's disk, less than {enough // MIB}"
     return World(
         feed=feed,
-        broker="" if broker.connected else f"the {broker.kind} broker is not connected",
+        broker=f"the {broker.kind} broker is not connected" if missing(broker) else "",
         gateway=gateway,
         disk=disk,
         disk_full=full,

@@ -81,9 +81,10 @@ class Telling:
         grace, enough = duration(settings.feed.grace), chosen.disk_free * MIB
 
         def world() -> World:
+            facts = watch.broker_facts()
             return world_of(
-                feed_ill(watch.feed_facts(), engine.moment(), grace, calendar.last_open),
-                watch.broker_facts(),
+                feed_ill(watch.feed_facts(), facts, engine.moment(), grace, calendar.last_open),
+                facts,
                 broker.alarm if isinstance(broker, Alarming) else "",
                 free(),
                 enough,

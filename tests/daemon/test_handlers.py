@@ -161,6 +161,20 @@ async def test_a_broker_that_is_gone_is_unhealthy_and_not_flat(tmp_path):
         assert audit.data["verdict"] == "breach"
 
 
+async def test_a_pause_of_the_broker_is_not_ready_with_its_reason_and_no_illness(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        one.broker.paused = "the restart, until 04:00 UTC"
+        for one.broker.connected in (True, False):
+            health = await one.say(ask.Health())
+            assert (health.exit, health.data["reasons"]) == (
+                Exit.NOT_READY,
+                ("the restart, until 04:00 UTC",),
+            )
+            status = (await one.say(ask.Status())).data
+            assert (status["ready"], status["broker"]["paused"]) == (False, one.broker.paused)
+
+
 async def test_books_that_differ_halt_and_can_be_looked_at(tmp_path):
     async with desk(tmp_path) as one:
         await one.close(50, 100)

@@ -14,7 +14,7 @@ from daemon.link import COMPARE, Link
 from daemon.recovery import check
 from daemon.seams import BrokerBook, BrokerOrder
 from state.command import Claim, Halt, RecordFill, RecordStatus, ReportKind, SubmitOrder
-from state.event import OrderAdopted, OrderSettled, ReconcileStarted
+from state.event import OrderAdopted, OrderClaimed, OrderSettled, ReconcileStarted
 from state.history import last_not_placed
 from state.order import Status, request_id
 from tests.desk import desk
@@ -107,6 +107,50 @@ async def test_nothing_is_sent_between_the_loss_and_the_gates_closing(tmp_path):
         await one.say(BUY, key="b")
         await one.quiet()
         assert not one.broker.placed
+
+
+async def test_what_is_asked_for_in_a_pause_is_sent_when_it_ends(tmp_path):
+    async with linked(tmp_path) as one:
+        await one.close(50, 100)
+        one.broker.paused = "the gateway restarts"
+        assert (await one.say(BUY, key="b")).status == "accepted"
+        await pass_time(one, 5)
+        assert not one.broker.placed
+        assert one.now.orders[ORDER].status is Status.PENDING
+        one.broker.paused = ""
+        await until(one, lambda: one.broker.placed)
+
+
+async def test_a_pause_that_begins_after_the_claim_sends_nothing(tmp_path):
+    async with linked(tmp_path) as one:
+        await one.close(50, 100)
+        act = one.engine.act
+
+        def act_and_pause(events, now):
+            if any(isinstance(event, OrderClaimed) for event in events):
+                one.broker.paused = "the gateway restarts"
+            act(events, now)
+
+        one.engine.act = act_and_pause
+        await one.say(BUY, key="b")
+        await one.quiet()
+        assert not one.broker.placed
+        (order,) = (await one.say(BUY, key="b")).data["orders"]
+        assert (order["status"], order["reason"]) == ("not_placed", "never reached the broker")
+
+
+async def test_what_is_at_the_broker_when_a_pause_begins_is_left_there(tmp_path):
+    async with linked(tmp_path) as one:
+        await one.close(50, 100)
+        await one.say(BUY, key="b")
+        await one.quiet()
+        one.broker.paused = "the gateway restarts"
+        one.broker.connected = False
+        await pass_time(one, 5)
+        one.broker.connected = True
+        await until(one, reconciled(one))
+        assert not one.broker.cancelled
+        assert one.now.orders[ORDER].status is Status.LIVE
 
 
 async def test_an_order_on_its_way_when_the_connection_goes_is_unknown_and_freezes_its_symbol(

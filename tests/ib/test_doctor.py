@@ -13,6 +13,7 @@ from tests.ib.gateway.server import FakeIBGateway
 
 ALL = {
     "gateway account kind",
+    "gateway restart",
     "gateway address",
     "gateway handshake",
     "gateway client id",

@@ -88,7 +88,7 @@ def test_a_status_on_the_wire():
             "refused": {"nan": 2},
             "stream": None,
         },
-        "broker": {"kind": "paper", "connected": True, "account": "DEMO"},
+        "broker": {"kind": "paper", "connected": True, "account": "DEMO", "paused": ""},
         "base_currency": "USD",
         "equity": "9800",
         "cash": "5000",

@@ -15,22 +15,22 @@ from daemon.brokers.ib.contracts import Contracts
 from daemon.brokers.ib.executions import ReportUnreadable
 from daemon.brokers.ib.gateway import PATIENCE, Address, Gateway, State
 from daemon.brokers.ib.keeper import Keeper
+from daemon.brokers.ib.lagging_cash import LaggingCash
 from daemon.brokers.ib.orders import OrderUnsendable
 from daemon.brokers.ib.outbound import Outbound
 from daemon.brokers.ib.previewing import Previewer
 from daemon.brokers.ib.reports import REQUESTS, Reports
+from daemon.brokers.ib.restarting import Restart
 from daemon.brokers.ib.ways import Route, at_market
 from daemon.brokers.ib.wire_errors import Action, action
 from daemon.seams import BrokerBook, BrokerUnavailable, Clock, Listener
 from state.command import RecordFill, RecordStatus, ReportKind
-from state.instrument import ZERO, AmountOutOfRange, Instrument, amount
+from state.instrument import ZERO, AmountOutOfRange, Instrument
 from state.order import Order
 from state.plan import Preview
 from state.quote import Close, Quote
 
-LATE: Final = 200.0  # seconds that the account's cash may lag an execution: sent every 180
 RECENT: Final = timedelta(minutes=5)  # that the gateway serves whatever day it has
-CENT: Final = Decimal("0.01")  # the gateway rounds what it says of cash
 UP: Final = frozenset({State.CONNECTED, State.READY})
 
 log: Final = logging.getLogger(__name__)
@@ -58,22 +58,24 @@ class InteractiveBroker:
         read_only: bool = False,
         route: Route = at_market,
         previewer: Previewer | None = None,
+        restart: Restart | None = None,
     ) -> None:
         self.account = address.account
         self._address, self._tell, self._clock = address, listener, clock
         self._patience, self._currency, self._read_only = patience, currency, read_only
         self._contracts, self._previewer = Contracts(instruments, currency), previewer
+        self._restart = restart
         self._outbound = Outbound(
             self._contracts, address.account, clock, read_only=read_only, route=route
         )
-        self._keeper = Keeper(self._made, self._connected, clock, chance)
+        self._keeper = Keeper(self._made, self._connected, clock, chance, self._expected)
         self._gateway: Gateway | None = None  # the one whose contracts are known
         self._reports: Reports | None = None
         self._connection = 0
         self._floor = 1  # the lowest order id that nobody used, as far as this connection heard
         self._asked_back: set[str] = set()  # over this connection
         self._unanswered: set[str] = set()  # placed, and nothing heard
-        self._cash: dict[str, tuple[float, Decimal]] = {}  # since when an execution moved how much
+        self._cash = LaggingCash(clock)
         self._reading = asyncio.Lock()
         self._news = asyncio.Event()
         self._keeping = asyncio.create_task(self._keeper.run(), name="ib")
@@ -93,6 +95,11 @@ class InteractiveBroker:
     def alarm(self) -> str:
         """Return what a person is wanted for at the gateway, "" for nothing."""
         return self._keeper.alarm
+
+    @property
+    def paused(self) -> str:
+        """Return why nothing new is to be sent, and until when; "" while orders may go."""
+        return "" if self._restart is None else self._restart.said(self._clock.wall())
 
     @property
     def gateway(self) -> Gateway | None:
@@ -173,13 +180,13 @@ class InteractiveBroker:
             seen = (t.order.orderId for t in gateway.ib.trades())
             self._floor = max(self._floor, *(oid + 1 for oid in seen if oid < REQUESTS), 0)
             for fill in read.executions:
-                self._note(fill)
+                self._cash.note(fill)
             gateway.compared()
             recent = self._clock.wall() - RECENT
             return replace(
                 read,
                 executions_from=min((recent, *(fill.at for fill in read.executions))),
-                cash_between=self._cash_between(read.cash),
+                cash_between=self._cash.between(read.cash),
             )
 
     async def on_close(self, close: Close) -> None:
@@ -207,6 +214,10 @@ class InteractiveBroker:
         """Let go of the connection."""
         self._keeping.cancel()
         await asyncio.gather(self._keeping, return_exceptions=True)
+
+    def _expected(self) -> float:
+        """Return for how many seconds the gateway's restart may still keep it away."""
+        return 0.0 if self._restart is None else self._restart.left(self._clock.wall())
 
     def _up(self) -> Gateway:
         """Return the connection; raise BrokerUnavailable without one, or what ended the keeping."""
@@ -276,19 +287,5 @@ class InteractiveBroker:
         self._unanswered.discard(report.order_id)
         self._news.set()
         if isinstance(report, RecordFill):
-            self._note(report)
+            self._cash.note(report)
         self._tell(report)
-
-    def _note(self, fill: RecordFill) -> None:
-        """Remember since when an execution is known, for the account's cash may lag it."""
-        moved = -amount(fill.quantity, fill.price) - fill.fee
-        known = self._cash.get(fill.execution_id)
-        if known is None or known[1] != moved:
-            self._cash[fill.execution_id] = self._clock.mono(), moved
-
-    def _cash_between(self, told: Decimal) -> tuple[Decimal, Decimal]:
-        """Return the least and the most cash there may be: what was told lags the executions."""
-        late = [moved for at, moved in self._cash.values() if at > self._clock.mono() - LATE]
-        least = sum((moved for moved in late if moved < 0), ZERO)
-        most = sum((moved for moved in late if moved > 0), ZERO)
-        return told + least - CENT, told + most + CENT

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -15,6 +15,7 @@ from daemon.brokers.ib.configured import GatewayImpossible, described
 from daemon.brokers.ib.contracts import Contracts, Listed
 from daemon.brokers.ib.executions import ReportUnreadable
 from daemon.brokers.ib.gateway import AccountUnknown, Address, ClientIdInUse, Gateway
+from daemon.brokers.ib.restarting import restart_of
 from daemon.brokers.ib.wire_errors import Action, action
 from daemon.clock import SystemClock
 from daemon.seams import BrokerUnavailable, Clock
@@ -38,12 +39,12 @@ async def examined(
 ) -> Sequence[Finding]:
     """Return what the gateway of the configuration answers to one question after the other."""
     logging.getLogger("ib_async").setLevel(logging.CRITICAL)  # what it says is found here
+    patient = clock or SystemClock()
     try:
         ib = described(settings)
+        found = [armed(ib), restarting(ib, patient.wall())]
     except GatewayImpossible as why:
         return [Finding("gateway settings", "bad", str(why), "mend [ib], then `tmd --check`")]
-    found = [armed(ib)]
-    patient = clock or SystemClock()
     try:
         gateway = await connected(settings, ib, found, daemon_is_there=daemon_is_there)
     except Ended:
@@ -68,6 +69,17 @@ def armed(ib: InteractiveBrokers) -> Finding:
         return Finding("gateway account kind", "bad", str(why), remedy)
     remedy = "`tmd --check` says whether what would trade it was approved"
     return Finding("gateway account kind", "warn", f"{ib.account} is real money", remedy)
+
+
+def restarting(ib: InteractiveBrokers, now: datetime) -> Finding:
+    """Look whether the gateway's daily restart is on."""
+    restart = restart_of(ib)
+    if restart is None:
+        said = "ib.restart is not set, so nothing is held back around the gateway's daily restart"
+        return Finding("gateway restart", "ok", said)
+    if said := restart.said(now):
+        return Finding("gateway restart", "warn", said, "ask again after that")
+    return Finding("gateway restart", "ok", f"it restarts at {ib.restart}, which is not now")
 
 
 async def connected(

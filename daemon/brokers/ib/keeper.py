@@ -16,7 +16,11 @@ log: Final = logging.getLogger(__name__)
 
 
 class Keeper:
-    """Has the connection of now, and its number; `chance` gives from 0 up to 1."""
+    """Has the connection of now; `chance` gives from 0 up to 1.
+
+    `expected` gives the seconds for which the gateway may still be away for a known reason: who
+    loses it then is alarmed as if that had been at their end.
+    """
 
     def __init__(
         self,
@@ -24,12 +28,13 @@ class Keeper:
         connected: Callable[[Gateway], Awaitable[None]],
         clock: Clock,
         chance: Callable[[], float],
+        expected: Callable[[], float] = float,
     ) -> None:
         self._make, self._connected = make, connected
-        self._clock, self._chance = clock, chance
+        self._clock, self._chance, self._expected = clock, chance, expected
         self.gateway: Gateway | None = None
-        self.connection = 0
-        self.down_since: float | None = clock.mono()  # None while there is one with its servers
+        # since when its absence counts, None while there is one with its servers
+        self._down_since: float | None = clock.mono() + expected()
         self._told: float | None = None  # when a human was told last
 
     async def run(self) -> None:
@@ -52,14 +57,10 @@ class Keeper:
             if self.gateway is not None:
                 self.gateway.close("it is no longer wanted")
 
-    def alarming(self, patience: float) -> bool:
-        """Return whether there was no connection for `patience` seconds; true while it lasts."""
-        return self.down_since is not None and self._clock.mono() - self.down_since >= patience
-
     @property
     def alarm(self) -> str:
         """Return what a person is wanted for, while they are: "" for nothing."""
-        if not self.alarming(ALARM):
+        if self._away() < ALARM:
             return ""
         return f"no gateway with its servers for {ALARM:.0f} seconds or more; see to its login"
 
@@ -67,7 +68,6 @@ class Keeper:
         """Make a new connection; raise BrokerUnavailable."""
         self.gateway = self._make()
         await self.gateway.connect()
-        self.connection += 1
         await self._connected(self.gateway)
 
     async def _hold(self) -> None:
@@ -86,19 +86,21 @@ class Keeper:
         finally:
             gone.cancel()
 
+    def _away(self) -> float:
+        """Return for how many seconds a gateway with its servers was missed, 0 while there is."""
+        return 0.0 if self._down_since is None else self._clock.mono() - self._down_since
+
     def _look(self) -> None:
         """Note since when there is no gateway with its servers, and tell a human in time."""
         now = self._clock.mono()
         if self.gateway is not None and self.gateway.state in {State.CONNECTED, State.READY}:
-            self.down_since = self._told = None
-        elif self.down_since is None:
-            self.down_since = now
-        elif self.alarming(ALARM) and (self._told is None or now - self._told >= ALARM):
+            self._down_since = self._told = None
+        elif self._down_since is None:
+            self._down_since = now + self._expected()
+        elif self._away() >= ALARM and (self._told is None or now - self._told >= ALARM):
             self._told = now
             why = self.gateway.reason if self.gateway is not None else "never connected"
-            log.critical(
-                "gateway_down", extra={"seconds": round(now - self.down_since), "detail": why}
-            )
+            log.critical("gateway_down", extra={"seconds": round(self._away()), "detail": why})
 
 
 def back_off(failures: int, chance: float) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from daemon.brokers.ib.broker import InteractiveBroker
 from daemon.brokers.ib.gateway import Address
 from daemon.brokers.ib.previewing import Previewer
+from daemon.brokers.ib.restarting import restart_of
 from daemon.brokers.ib.ways import Routing, of_rebalance
 from daemon.calendar import Calendar
 from daemon.seams import Clock, Listener
@@ -39,4 +40,5 @@ def open_ib(
         read_only=ib.read_only,
         route=partial(of_rebalance, routing=routing, calendar=calendar),
         previewer=Previewer(asks, ib.preview_limit) if ib.preview else None,
+        restart=restart_of(ib),
     )

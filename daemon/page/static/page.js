@@ -111,7 +111,7 @@ function show() {
   const lastAt = status.feed.ended ? "ended" : status.feed.connected ? "connected" : "DOWN";
   table("health", "What the daemon depends on", [["Part"], ["State", "text"], ["Detail", "long"]], [
     ["Feed", lastAt, `last close ${when(status.feed.last_at)}` + Object.entries(status.feed.refused).map(([r, n]) => `; ${n} bars refused: ${r}`).join("")],
-    ["Broker", status.broker.connected ? "connected" : "DOWN", status.reconciled ? "the books agree" : status.differences.length
+    ["Broker", status.broker.connected ? "connected" : status.broker.paused ? "away" : "DOWN", status.broker.paused ? status.broker.paused : status.reconciled ? "the books agree" : status.differences.length
       ? "differs: " + status.differences.map((d) => `${d.subject} ours ${d.ours}, broker ${d.broker}`).join("; ") : "not compared yet"],
     ["Journal", `record ${count(status.journal.seq)}`, `${count(Math.round(status.journal.bytes / 1024))} KiB`],
   ]);

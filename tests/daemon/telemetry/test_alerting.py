@@ -25,9 +25,10 @@ def feed(last=NOON, **other):
     return FeedFacts(**facts | other)
 
 
-def ill(facts, now=NOON):
+def ill(facts, now=NOON, broker=UP):
     """What ails a feed of a market that never closes, whose bars are a day apart."""
-    return feed_ill(facts, Moment(now, now, now.date(), None, bar=DAY), GRACE, lambda at: at)
+    moment = Moment(now, now, now.date(), None, bar=DAY)
+    return feed_ill(facts, broker, moment, GRACE, lambda at: at)
 
 
 def test_a_close_is_missed_when_it_was_due_and_its_grace_is_over():
@@ -64,6 +65,13 @@ def test_the_disk(free, full, disk):
 def test_a_broker_that_is_away():
     away = BrokerFacts("paper", connected=False, account="A")
     assert world_of("", away, "", MIB, 0, full=False).broker == "the paper broker is not connected"
+
+
+def test_a_broker_that_said_it_would_be_away_is_no_news_and_neither_is_its_own_feed():
+    away = BrokerFacts("ib", connected=False, account="A", paused="the daily restart")
+    assert world_of("", away, "", MIB, 0, full=False).broker == ""
+    assert ill(feed(kind="ib", connected=False), broker=away) == ""
+    assert ill(feed(connected=False), broker=away) == "the mqtt feed is not connected"
 
 
 class Desk:
