@@ -4,13 +4,18 @@
 costs as in bench.beliefs; figures of 2013 and after. Prints the table of docs/strategies.md.
 """
 
+from datetime import UTC, datetime
+from time import process_time
+
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.beliefs import COST, SEED
 from bench.evidence import Prices, stocks
 from bench.trading import BAND, Run, active_inference, figures, traded
-from strategies.blend import Member, Plan, Rule, asked, begun, met, together
+from state.blended import Blended
+from strategies.blend import Member, Plan, Rule, asked, begun, met, packed, together
 from strategies.bootstrap import compared
 from strategies.genome import DEFAULT
 from strategies.plugin import load
@@ -76,8 +81,28 @@ def blended(adapt: float, prices: Prices, max_drawdown: float = 1.0):
     return weigh, capital
 
 
+def costs(count: int) -> tuple[float, int]:
+    """Return what a close of three members takes of a processor, us, and its bytes as text."""
+    rules = tuple(Rule(str(n), 0.3, 0.1, 0.8, 0.5) for n in range(3))
+    plan = Plan(rules, 0.05, Terms(min_trade=0.0, initial=1.0))
+    steps = np.random.default_rng(SEED).normal(0.0, 0.01, (300, count))
+    members, wishes = begun(plan, count), [np.full(count, 1.0 / count)] * 3
+    began = process_time()
+    for closes in 100.0 * np.exp(np.cumsum(steps, axis=0)):
+        members = asked(plan, met(plan, members, closes, ()), wishes)
+        together(members)
+    spent = (process_time() - began) / len(steps)
+    shares = tuple(member.share for member in members)
+    names = tuple(f"SYM{n}" for n in range(count))
+    stored = Blended("0" * 16, datetime.now(UTC), names, shares, packed(members))
+    return spent * 1e6, len(msgspec.json.encode(stored))
+
+
 def main() -> None:
-    """Print what each made alone, and what blends of them did."""
+    """Print what a close costs, what each member made alone, and what blends of them did."""
+    for count in (20, 1_000):
+        spent, size = costs(count)
+        print(f"three members of {count:,} symbols: {spent:.0f} us and {size:,} bytes a close")
     prices, chance = stocks(), np.random.default_rng(SEED)
     tested = prices.days > "2012-12-31"
     runs = [

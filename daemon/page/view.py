@@ -24,7 +24,7 @@ ORDERS: Final = 30
 TODAY: Final = 600  # points of the day's curve
 JOBS: Final = 5
 # Of twenty symbols each: they would be most of the view, and parts of their own show them.
-LEFT_OUT: Final = ("bars", "targets", "belief")
+LEFT_OUT: Final = ("bars", "targets", "belief", "blend")
 
 
 class Viewer:

@@ -5,21 +5,23 @@ import re
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.page.answer import Asked
 from daemon.page.curve import Curve
 from daemon.page.live import Live
-from daemon.page.metrics import Metrics
+from daemon.page.metrics import Metrics, StatusCollector
 from daemon.page.routes import Routes
 from daemon.page.view import JOBS, TAIL, Viewer, jobs
 from daemon.watch import Verdict
 from state.evolved import Evolution, Run
-from state.snapshot import Snapshot
+from state.snapshot import Halting, Snapshot
 from state.status import status
 from tests.control.samples import COURSE
 from tests.desk import desk
 from tests.given import CLOSE
+from tests.state.test_blended import blend
 
 
 @pytest.fixture
@@ -94,6 +96,25 @@ async def test_metrics_follow_the_conventions_and_the_status(routes):
     assert sum(len(f.samples) for f in families.values()) < 100
 
 
+async def test_metrics_tell_a_blends_members_and_whose_halt_is_whose(routes):
+    halts = {
+        scope: Halting(scope, "drill", "TRADING_HALTED", "ann", CLOSE)
+        for scope in ("symbol:KO", "strategy:brave", "strategy:steady")
+    }
+    now = replace(routes.desk.now, strategy="blend", blend=blend(), halts=halts)
+    facts = routes.desk.watch.status_facts()
+    made = StatusCollector(lambda: status(now, facts), lambda: Verdict("degraded"))
+    families = {family.name: family.samples for family in made.collect()}
+
+    assert families["tm_halted"][0].value == 0
+    assert families["tm_symbol_halts"][0].value == 1
+    assert families["tm_strategy_halts"][0].value == 2
+    assert {s.labels["member"]: s.value for s in families["tm_strategy_capital_ratio"]} == {
+        "steady": 0.6,
+        "brave": 0.4,
+    }
+
+
 async def test_every_metric_has_a_help_and_every_counter_is_a_total(routes):
     text = (await get(routes, "/metrics")).body.decode()
     kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE))
@@ -124,7 +145,7 @@ async def test_the_view_is_what_tm_would_say(routes):
     assert event.endswith(b"\n\n")
     assert view["status"]["equity"] == "100000"
     assert view["records"][0]["seq"] == routes.desk.engine.head.seq
-    assert "bars" not in view["records"][0]
+    assert not {"bars", "targets", "belief", "blend"} & view["records"][0].keys()
     assert view["beliefs"] is None  # nothing is believed by this desk's strategy
     assert view["jobs"] == []
 
