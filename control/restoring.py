@@ -17,7 +17,7 @@ from state.chain import append, load
 from state.denial import Code
 from state.event import Event, Halted, Restored
 from state.history import find_commands, recorded
-from state.integrity import Verified, verify
+from state.integrity import Told, Verified, verify
 from state.journal import (
     RESTORING,
     Database,
@@ -77,16 +77,17 @@ class Restoration(msgspec.Struct, frozen=True):
     replaced: str | None
 
 
-def restore(backup: Path, state: Path, wall: datetime) -> Restoration:
+def restore(backup: Path, state: Path, wall: datetime, told: Told | None = None) -> Restoration:
     """Make `backup` the journal of a state directory whose daemon is stopped.
 
     The halt is durable before anything is moved; the old journal is kept in a directory beside.
     Its keys, its halts and its broker order ids are taken over, as far as it can be read, so that
-    nothing done since the backup is done again. Killed anywhere, it can be run again; a daemon
-    refuses to start in between. Raises StateHeld, BackupUnsound, UnfitJournal, OSError.
+    nothing done since the backup is done again. `told` hears how much of it is checked. Killed
+    anywhere, it can be run again; a daemon refuses to start in between. Raises StateHeld,
+    BackupUnsound, UnfitJournal, OSError.
     """
     with closing(reader(backup)) as db:
-        found = verify(db)
+        found = verify(db, told=told)
     if not found.ok:
         raise BackupUnsound(found)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from control.address import AddressInvalid, client_address, configuration_file, 
 from control.airflow import TaskUnnamed, task_key, under_airflow
 from control.client import NoReply, ask
 from control.key import checked, fresh
+from control.progress import CLEAR, elapsed
 from control.protocol import (
     Asked,
     Backup,
@@ -118,14 +119,15 @@ class Session:
     def _asked(self, request: Asked[Any], timeout: float) -> Reply:
         """Ask the daemon. A task of Airflow waits for one that isn't there; a person is told."""
         patient = under_airflow(os.environ)
-        return ask(
-            self.address(),
-            request,
-            timeout,
-            credentials=self.credentials(),
-            patient=patient,
-            notice=self.progress,
-        )
+        with elapsed(f"tm: {self.command}", watched=self.watched and timeout >= PATIENT):
+            return ask(
+                self.address(),
+                request,
+                timeout,
+                credentials=self.credentials(),
+                patient=patient,
+                notice=self.progress,
+            )
 
     def _unsent_cancelled(self, request: Asked[Any]) -> str:
         """Cancel the orders of a request that no broker has seen; return what to say of it."""
@@ -209,7 +211,7 @@ class Session:
     def progress(self, text: str) -> None:
         """Tell a person at a terminal what is going on; nobody else."""
         if sys.stderr.isatty() and not self.options.xcom:
-            sys.stderr.write(f"tm: {text}\n")
+            sys.stderr.write(f"{CLEAR}tm: {text}\n")
 
     def finish(self, reply: Reply, page: Page, *, kept: bool = False) -> NoReturn:
         """Tell a reply in the way that was asked for, and end with its exit code.

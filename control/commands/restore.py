@@ -9,6 +9,7 @@ import typer
 
 from control.address import state_directory
 from control.client import NoReply
+from control.progress import Told, bar, nobody
 from control.protocol import Exit, Reply
 from control.render import Ink, facts, text
 from control.session import session
@@ -34,10 +35,12 @@ def restore(
     """
     now = session(context)
     where = Path(state_directory(state, os.environ, os.path.exists))
-    now.finish(restored(Path(file).absolute(), where), page)
+    with bar("records", watched=now.watched) as told:
+        done = restored(Path(file).absolute(), where, told)
+    now.finish(done, page)
 
 
-def restored(backup: Path, state: Path) -> Reply:
+def restored(backup: Path, state: Path, told: Told = nobody) -> Reply:
     """Return what was restored; raise NoReply when nothing was."""
     import msgspec
 
@@ -48,7 +51,7 @@ def restored(backup: Path, state: Path) -> Reply:
         hint = "name a file that `tm backup` made"
         raise NoReply(Exit.NOT_FOUND, "NO_BACKUP", f"{backup}: there is no such file", hint)
     try:
-        made = restore(backup, state, datetime.now(UTC))
+        made = restore(backup, state, datetime.now(UTC), told)
     except StateHeld as e:
         hint = "stop it first: `tm shutdown`"
         raise NoReply(Exit.CONFLICT, "STATE_HELD", f"a daemon holds the state {e}", hint) from e

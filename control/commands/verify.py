@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from control import protocol
+from control.progress import Told, bar, nobody
 from control.protocol import Exit, Fault, Reply
 from control.render import Ink, facts, text
 from control.session import PATIENT, session
@@ -33,10 +34,12 @@ def verify(
     now = session(context)
     if journal is None:
         now.answer(protocol.Verify(head), page, timeout=PATIENT)
-    now.finish(verified(Path(journal), head), page)
+    with bar("records", watched=now.watched) as told:
+        found = verified(Path(journal), head, told)
+    now.finish(found, page)
 
 
-def verified(path: Path, head: str = "") -> Reply:
+def verified(path: Path, head: str = "", told: Told = nobody) -> Reply:
     """Return the verdict on a journal's file, read without a daemon."""
     import msgspec
 
@@ -44,7 +47,7 @@ def verified(path: Path, head: str = "") -> Reply:
     from state.integrity import verify
 
     with reading(path) as db:
-        found = verify(db, head)
+        found = verify(db, head, told)
     data = msgspec.to_builtins(found, builtin_types=())
     data["hash"] = found.hash.hex()
     if found.ok:
