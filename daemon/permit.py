@@ -22,7 +22,7 @@ from daemon.brokers.ib.configured import described
 from daemon.brokers.ib.restarting import cautioned, restart_of
 from daemon.calendar import Calendar
 from state.event import Start
-from state.settings import InteractiveBrokers, Limits, Settings
+from state.settings import Feed, InteractiveBrokers, Limits, Settings
 
 
 class ReplayedLive(Exception):
@@ -98,6 +98,13 @@ def said(broker: str) -> str:
     return f"{account} at Interactive Brokers" if kind == "ib" else "the embedded paper broker"
 
 
+def of_old(feed: Feed) -> str:
+    """Return the setting by which prices are those of a recording; empty where they are of now."""
+    if feed.kind == "replay":
+        return "feed.kind = 'replay'"
+    return "feed.clock = 'feed'" if feed.clock == "feed" else ""
+
+
 def permit_of(settings: Settings, strategies: Sequence[object]) -> Permit:
     """Return what the configuration permits.
 
@@ -108,8 +115,8 @@ def permit_of(settings: Settings, strategies: Sequence[object]) -> Permit:
     ib = described(settings)
     restart_of(ib)
     check_armed(ib.account, ib.live_account)
-    if settings.feed.kind == "replay" and not is_paper(ib.account):
-        raise ReplayedLive(f"feed.kind = 'replay' would trade {ib.account} at old prices")
+    if not is_paper(ib.account) and (old := of_old(settings.feed)):
+        raise ReplayedLive(f"{old} would trade {ib.account} at old prices")
     approved = approval(settings, *strategies)
     check_approved(ib, approved)
     return Permit(settings.risk, ib, approved)

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 from daemon.brokers.ib.arming import LiveNotArmed
 from daemon.brokers.ib.configured import GatewayImpossible, described
 from daemon.permit import ReplayedLive, permit_of
-from state.settings import BrokerChoice, InteractiveBrokers, Settings
+from state.settings import BrokerChoice, Feed, InteractiveBrokers, Settings
 
 SAID = "ib://me:hunter2@gateway:4001/?client_id=9&account=DU7654321"
 
@@ -65,5 +65,8 @@ def test_old_prices_never_trade_real_money():
     live = InteractiveBrokers(account="U1", live_account="U1")
     with pytest.raises(ReplayedLive, match="old prices"):
         permit_of(replace(settings(), ib=live), object())
+    bars_of_old = Feed(kind="mqtt", clock="feed")
+    with pytest.raises(ReplayedLive, match=r"feed\.clock"):
+        permit_of(replace(settings(), ib=live, feed=bars_of_old), ())
     with pytest.raises(LiveNotArmed):
         permit_of(replace(settings(), ib=replace(live, live_account="")), object())
