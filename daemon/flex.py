@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from daemon.corporate_actions import CorporateAction
 from state.command import RecordFill, StatedCash
 from state.event import CashKind
 from state.instrument import AmountOutOfRange, money
@@ -35,16 +36,13 @@ class StatementRefused(ValueError):
 
 
 class Statement(msgspec.Struct, frozen=True):
-    """What happened in an account from one day to another, in its base currency.
-
-    `actions` are corporate actions, in words: they are named, and booked by nobody here.
-    """
+    """What happened in an account from one day to another, in its base currency."""
 
     start: date
     end: date
     executions: tuple[RecordFill, ...] = ()
     movements: tuple[StatedCash, ...] = ()
-    actions: tuple[str, ...] = ()
+    actions: tuple[CorporateAction, ...] = ()
 
 
 def read(text: str, account: str, currency: str) -> Statement:
@@ -74,8 +72,8 @@ def read(text: str, account: str, currency: str) -> Statement:
             executions.append(execution(row, currency))
         elif tag == "CashTransaction" and level in {"", "DETAIL"}:
             movements.append(movement(row, currency))
-        elif tag == "CorporateAction":
-            actions.append(row.get("actionDescription") or said(tag, row, "description"))
+        elif tag == "CorporateAction" and level in {"", "DETAIL"}:
+            actions.append(action(row))
     return Statement(
         moment("FlexStatement", head, "fromDate").date(),
         moment("FlexStatement", head, "toDate").date(),
@@ -172,6 +170,20 @@ def movement(row: Row, currency: str) -> StatedCash:
         signed,
         f"{what} {row.get('symbol', '')} {row.get('description', '')}".strip(),
         moment("CashTransaction", row, "dateTime"),
+    )
+
+
+def action(row: Row) -> CorporateAction:
+    """Return a corporate action, with as much as the query has of it."""
+    tag = "CorporateAction"
+    when = next((key for key in ("dateTime", "reportDate") if row.get(key)), None)
+    return CorporateAction(
+        row.get("type", ""),
+        row.get("symbol", ""),
+        row.get("actionDescription") or said(tag, row, "description"),
+        row.get("transactionID", "") or row.get("actionID", ""),
+        moment(tag, row, when) if when else None,
+        number(tag, row, "quantity") if row.get("quantity") else None,
     )
 
 

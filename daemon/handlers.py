@@ -300,8 +300,8 @@ class Handlers:
         try:
             if isinstance(ask, ReconcileStatement):
                 parts = self._engine, self._broker, self._store
-                compared, read = await statement.compared(ask.statement, *parts)
-                actions = tuple(f"corporate action: {named}" for named in read.actions)
+                compared, told_of = await statement.compared(ask.statement, *parts)
+                actions = tuple(f"corporate action: {one}" for one in told_of)
             else:
                 found, opening = await look_for_differences(self._engine, self._broker)
                 compared = RecordReconciliation(found, opening=opening)

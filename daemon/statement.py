@@ -7,20 +7,23 @@ from itertools import accumulate
 
 from msgspec.structs import replace
 
+from daemon.corporate_actions import splits, told
 from daemon.engine import Engine
-from daemon.flex import ZONE, Statement, StatementRefused, read
+from daemon.flex import ZONE, StatementRefused, read
 from daemon.recovery import look_for_differences
 from daemon.seams import Broker, Store
 from state.command import RecordFill, RecordReconciliation
 from state.event import Booked, Difference
-from state.history import funding
+from state.history import funding, splits_booked
 from state.instrument import ZERO
 
 
 async def compared(
     text: str, engine: Engine, broker: Broker, store: Store
-) -> tuple[RecordReconciliation, Statement]:
+) -> tuple[RecordReconciliation, Sequence[str]]:
     """Report what the statement has beyond the books, and return how they compare after it.
+
+    Its corporate actions come with that in words, each with what was done, or is to be.
 
     Executions enter by the door that the broker's own enter by, so the same one twice is once.
     Raises StatementRefused or BrokerUnavailable.
@@ -48,7 +51,9 @@ async def compared(
         for one in statement.movements
         if one.ref not in booked_before and one.at.date() >= began.date()
     )
-    return RecordReconciliation(found, opening=opening, stated=stated), statement
+    split = splits(statement.actions, found, await store.read(splits_booked), began)
+    compared = RecordReconciliation(found, opening=opening, stated=stated, splits=split)
+    return compared, told(statement.actions, split, found)
 
 
 def missing(

@@ -339,13 +339,24 @@ class StatedCash(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class StatedSplit(msgspec.Struct, frozen=True):
+    """A split that a statement tells, under the broker's own reference: `new` units for `old`."""
+
+    ref: str
+    symbol: Symbol
+    new: Decimal
+    old: Decimal
+    reason: str
+
+
 class RecordReconciliation(msgspec.Struct, frozen=True):
     """The books were compared with the broker's; no differences means they agree.
 
     `settled` are orders that owed the same executions at the comparison before, which agreed too.
     `opening` is the cash that the account began with: what the broker had when it was asked,
     without the executions booked by then.
-    `stated` is the cash of a statement that was never booked by one, oldest first.
+    `stated` is the cash of a statement that was never booked by one, oldest first; `splits` are
+    those of it that the differences bear out.
     """
 
     differences: tuple[Difference, ...] = ()
@@ -354,6 +365,7 @@ class RecordReconciliation(msgspec.Struct, frozen=True):
     opening: Decimal | None = None
     settled: tuple[OrderId, ...] = ()
     stated: tuple[StatedCash, ...] = ()
+    splits: tuple[StatedSplit, ...] = ()
 
 
 class RecordStart(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from itertools import accumulate
 from typing import Final
 
 from state.book import fraction
-from state.command import StatedCash
+from state.command import StatedCash, StatedSplit
 from state.event import (
     STATED,
     CashKind,
@@ -68,13 +68,21 @@ def tolerance(now: Snapshot) -> Decimal:
 
 
 def explain(
-    course: Unfolding, found: Sequence[Difference], told: Sequence[StatedCash] = ()
+    course: Unfolding,
+    found: Sequence[Difference],
+    told: Sequence[StatedCash] = (),
+    splits: Sequence[StatedSplit] = (),
 ) -> tuple[Difference, ...]:
     """Book what is stated, announced or small; return the differences nobody has explained.
 
     Small cash is booked only where no position differs: else it is evidence.
     """
     left = {difference.subject: difference for difference in found}
+    for one in splits:
+        differs, ratio = left.get(one.symbol), (one.new, one.old)
+        if differs is not None and is_split(differs, ratio):
+            course.note(split(differs, ratio, f"{STATED}{one.ref}: {one.reason}", course))
+            del left[one.symbol]
     if told and left.keys() <= {CASH}:
         book_stated(course, told, left)
     for expected in course.now.expected:

@@ -9,7 +9,16 @@ from typing import Final
 import msgspec
 
 from state.canonical import event_in, instant, microseconds
-from state.event import STATED, Booked, CashMoved, OrderFilled, Reconciled, Started
+from state.event import (
+    STATED,
+    Booked,
+    CashMoved,
+    OrderFilled,
+    Reconciled,
+    SplitBooked,
+    Started,
+)
+from state.instrument import Symbol
 from state.journal import Database
 from state.order import OPEN, Order, OrderId, Rid, Status, request_id
 from state.record import Recorded, StoredCommand
@@ -163,6 +172,15 @@ def funding(db: Database) -> tuple[datetime | None, frozenset[str]]:
             case CashMoved(reason=reason) if reason.startswith(STATED):
                 refs.add(reason.removeprefix(STATED).partition(":")[0])
     return began, frozenset(refs)
+
+
+def splits_booked(db: Database) -> Mapping[Symbol, datetime]:
+    """Return when the last split of each symbol was booked."""
+    return {
+        record.event.symbol: record.event.at
+        for record in records(db, 0, ("split_booked",))
+        if isinstance(record.event, SplitBooked)
+    }
 
 
 def listed(values: Sequence[str]) -> str:

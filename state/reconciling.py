@@ -111,7 +111,7 @@ def record_reconciliation(course: Unfolding, found: RecordReconciliation) -> Non
     if not course.now.funded and found.opening is not None:
         course.note(CashMoved("initial", found.opening, "the broker's cash", at))
     known = course.now.differences
-    left = explain(course, found.differences, found.stated)
+    left = explain(course, found.differences, found.stated, found.splits)
     if not left:
         settle(course, found.settled)
     if course.now.reconciled and not left:

@@ -40,7 +40,10 @@ def test_cash_is_what_the_statement_calls_it_oldest_first():
 def test_period_and_corporate_actions_are_named():
     statement = read(TEXT, "DU1234567", "USD")
     assert (statement.start, statement.end) == (date(2022, 1, 3), date(2022, 1, 5))
-    assert statement.actions == ("PG SPLIT 2 FOR 1",)
+    (split,) = statement.actions
+    assert (split.kind, split.symbol, split.ref, split.quantity) == ("FS", "PG", "81", 250)
+    assert split.at.isoformat() == "2022-01-04T20:25:00-05:00"
+    assert split.ratio == (2, 1)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from control.protocol import Reconcile, ReconcileStatement
 from daemon.brokers.custodian import Custodian
 from daemon.statement import missing
 from state.command import AcceptDifference, RecordFill, SubmitOrder
-from state.event import Booked, CashMoved, Difference, Halted, OrderFilled
+from state.event import Booked, CashMoved, Difference, Halted, OrderFilled, SplitBooked
 from tests.desk import CONFIG, desk
 
 QUIET = CONFIG.replace("[risk]", "[risk]\nmax_drawdown = 1.0\nmax_day_loss = 1.0")
@@ -55,6 +55,14 @@ def cash(one, ref, what, amount):
     return (
         f'<CashTransaction currency="USD" type="{what}" amount="{amount}"'
         f' transactionID="{ref}" dateTime="{at:%Y%m%d;%H%M%S}" />'
+    )
+
+
+def action(one, kind, symbol, said, quantity, ref="81"):
+    at = one.began.astimezone(NEW_YORK) + timedelta(hours=2)
+    return (
+        f'<CorporateAction currency="USD" type="{kind}" symbol="{symbol}" quantity="{quantity}"'
+        f' actionDescription="{said}" dateTime="{at:%Y%m%d;%H%M%S}" transactionID="{ref}" />'
     )
 
 
@@ -130,6 +138,78 @@ async def test_small_cash_that_was_pending_gets_its_name(tmp_path):
         reply = await one.say(statement(one, cash(one, "7", "Dividends", "20")), key="named")
         assert reply.ok, reply
         assert (one.now.pending, one.now.ledger.income, one.now.ledger.cash) == (0, 20, 50_020)
+
+
+async def test_a_split_that_the_holdings_bear_out_is_booked_once_at_the_same_cost(tmp_path):
+    async with invested(tmp_path) as one:
+        await begun(one)
+        cost = one.now.ledger.positions["KO"].cost
+        await one.behind.split("KO", D(2), D(1))
+        await one.say(Reconcile(), key="look")
+        assert one.now.halting() is not None
+        asked = statement(one, action(one, "FS", "KO", "KO(US1912161007) SPLIT 2 FOR 1", 500))
+        for key in ("once", "twice"):
+            reply = await one.say(asked, key=key)
+            assert reply.ok, reply
+            assert (one.now.ledger.held("KO"), one.now.ledger.positions["KO"].cost) == (1000, cost)
+        assert any("SPLIT 2 FOR 1: nothing of KO differs" in word for word in reply.warnings)
+        assert [(e.new, e.old, e.quantity) for e in one.events(SplitBooked)] == [(2, 1, 500)]
+        assert one.now.halting() is not None  # lifted by a person
+
+
+async def test_a_reverse_split_with_a_fraction_paid_out_closes_to_the_cent(tmp_path):
+    async with invested(tmp_path) as one:
+        await begun(one)
+        one.behind.move("KO", D(-334))  # 166 and two thirds of 500, the fraction in cash
+        one.behind.pay(D("100.00"))
+        said = "KO(US1912161007) SPLIT 1 FOR 3 (KO, COCA COLA CO, US1912161099)"
+        reply = await one.say(
+            statement(
+                one,
+                action(one, "RS", "KO.OLD", said, -500, "81"),
+                action(one, "RS", "KO", said, "166.6667", "82"),
+                cash(one, "90", "Other Fees", "100.00"),
+            ),
+            key="k",
+        )
+        assert reply.ok, reply
+        assert reply.data["differences"] == []
+        assert (one.now.ledger.held("KO"), one.now.ledger.cash) == (166, D(50_100))
+        assert [word.endswith(": booked") for word in reply.warnings] == [True, True]
+
+
+async def test_a_split_that_the_holdings_do_not_bear_out_is_named_and_halts(tmp_path):
+    async with invested(tmp_path) as one:
+        await begun(one)
+        one.behind.move("KO", D(510))  # the split, and ten nobody explains
+        asked = statement(one, action(one, "FS", "KO", "KO(US1912161007) SPLIT 2 FOR 1", 500))
+        reply = await one.say(asked, key="k")
+        assert not reply.ok
+        assert one.now.halting() is not None
+        assert one.now.ledger.held("KO") == 500
+        (word,) = reply.warnings
+        assert "tm reconcile accept --as split:2:1" in word
+
+
+async def test_what_changes_a_symbol_is_named_with_what_to_do_and_stays_a_break(tmp_path):
+    async with invested(tmp_path) as one:
+        await begun(one)
+        one.behind.move("KO", D(-500))
+        asked = statement(
+            one,
+            action(one, "IC", "KO", "KO(US1912161007) CUSIP/ISIN CHANGE TO (US2222222222)", -500),
+            action(one, "DW", "PG", "PG(US7427181091) DELISTED", -250, "82"),
+            action(
+                one, "TC", "KO", "KO(US1912161007) MERGED(Acquisition) WITH X 1 FOR 1", -5, "83"
+            ),
+        )
+        reply = await one.say(asked, key="k")
+        assert not reply.ok
+        assert [found["subject"] for found in reply.data["differences"]] == ["KO"]
+        assert one.now.halting() is not None
+        words = " ".join(reply.warnings)
+        for named in ("symbol change", "delisted, without worth", "merger", "universe.symbols"):
+            assert named in words
 
 
 async def test_another_accounts_or_an_older_statement_is_refused(tmp_path):

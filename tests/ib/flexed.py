@@ -22,6 +22,16 @@ def trade(execution):
     )
 
 
+def split(account, symbol, new, old, quantity, at):
+    said = f"{symbol}(US0000000000) SPLIT {new} FOR {old} ({symbol}, {symbol} CO, US0000000000)"
+    return (
+        f'<CorporateAction accountId="{account}" currency="USD" assetCategory="STK"'
+        f' symbol="{symbol}" description="{symbol} CO" actionDescription="{said}" type="FS"'
+        f' dateTime="{moment(at)}" reportDate="{at.astimezone(NEW_YORK):%Y%m%d}"'
+        f' quantity="{quantity:g}" transactionID="81" levelOfDetail="DETAIL" />'
+    )
+
+
 def statement(account, day, *rows):
     """The statement of one account for one day, as the text of a file."""
     return (

@@ -1,11 +1,12 @@
 """What the gateway forgot at midnight is closed by a statement, in a real daemon."""
 
 import time
+from datetime import UTC, datetime
 
 from control.protocol import Health, Reconcile, ReconcileStatement
 from state.command import Rebalance, Resume
 from tests.ib.desk import ACCOUNT, Desk, gateway
-from tests.ib.flexed import statement, trade
+from tests.ib.flexed import split, statement, trade
 
 
 def test_a_fill_the_gateway_forgot_at_midnight_is_closed_by_a_statement(tmp_path):
@@ -45,3 +46,22 @@ def test_a_fill_the_gateway_forgot_at_midnight_is_closed_by_a_statement(tmp_path
         assert desk.agrees_with(made)
         assert made.truth().duplicates() == {}
         assert len(made.truth().received) == 2
+
+
+def test_a_split_at_the_gateway_halts_and_a_statement_books_it(tmp_path):
+    with gateway() as made, Desk(tmp_path / "desk", made.port) as desk:
+        assert desk.trading().ask(Rebalance(), key="k").ok
+        desk.until(lambda: desk.agrees_with(made))
+        held = dict(made.truth().positions)["KO"]
+        made.split("KO", 2)
+        assert not desk.ask(Reconcile(), key="look").ok
+        assert not desk.ask(Health()).ok
+
+        now = datetime.now(UTC)
+        text = statement(ACCOUNT, now, split(ACCOUNT, "KO", 2, 1, held, now))
+        reply = desk.ask(ReconcileStatement(text), key="statement")
+        assert reply.ok, reply
+        assert any(word.endswith(": booked") for word in reply.warnings)
+        assert desk.agrees_with(made)
+        assert desk.ask(Resume("the statement explains it", "ops"), key="resume").ok
+        desk.until(lambda: desk.ask(Health()).ok)
