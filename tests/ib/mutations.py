@@ -115,6 +115,38 @@ MUTATIONS = {  # name: file, before (stands there once), after, the test
         "            log.info(str(why))\n",
         "test_broker.py::test_an_execution_nobody_can_read_lets_the_books_be_compared_again",
     ),
+    "a plan asks under the client id of orders": (
+        f"{IB}/previewing.py",
+        "gateway = Gateway(self._address, self._limit)",
+        "import msgspec\n"
+        "        same = msgspec.structs.replace(self._address, client_id=7)\n"
+        "        gateway = Gateway(same, self._limit)",
+        "test_previewing.py::test_its_numbers_use_up_none_of_an_order_and_no_answer_is_word_of_one",
+    ),
+    "a question of a plan is an order": (
+        f"{IB}/previewing.py",
+        "ib.whatIfOrderAsync(self._contract, self._order)",
+        "asyncio.sleep(0, ib.placeOrder(self._contract, self._order))",
+        "test_previewing.py::test_it_tells_commission_and_margins_of_each_and_places_nothing",
+    ),
+    "a refusal that the library takes for a warning is waited for": (
+        f"{IB}/previewing.py",
+        "        elif not self._failed.done():\n",
+        "        elif False:\n",
+        "test_previewing.py::test_a_read_only_gateway_is_heard_at_once",
+    ),
+    "a number that is not set is an amount": (
+        f"{IB}/previewing.py",
+        "return None if value == Decimal(str(UNSET_DOUBLE)) else money(value)",
+        "return money(Decimal(0) if value == Decimal(str(UNSET_DOUBLE)) else value)",
+        "test_previewing.py::test_what_is_no_amount_is_not_known_and_never_zero",
+    ),
+    "a number that can't be read is zero": (
+        f"{IB}/previewing.py",
+        "    except (InvalidOperation, AmountOutOfRange):\n        return None\n",
+        "    except (InvalidOperation, AmountOutOfRange):\n        return Decimal(0)\n",
+        "test_previewing.py::test_what_is_no_amount_is_not_known_and_never_zero",
+    ),
 }
 RUN = """\
 import sys
