@@ -71,6 +71,9 @@ def parts(data: Data, ink: Ink) -> Iterator[str]:
         yield titled("the guards that let it past", guards(data["gate"][0], ink), ink)
     if data.get("apart"):
         yield titled("how far from the targets", bands(data["apart"], ink), ink)
+    if plan and plan.get("previews"):
+        said = trades.previews(plan["previews"], ink)
+        yield titled("what the broker said beforehand", said, ink)
     if data["orders"]:
         yield titled("orders", trades.orders(data["orders"], ink), ink)
     if data["steps"]:

@@ -8,6 +8,7 @@ import pytest
 
 from control import protocol
 from control.client import NoReply
+from control.commands import explain
 from control.render import Ink
 from control.trades import page
 from state.command import ExecutePlan, MakePlan, Rebalance
@@ -71,8 +72,9 @@ def test_a_plan_tells_what_each_order_would_cost_and_tie_up(desk, made):
     for fill in made.truth().executions:
         paid[fill.order.inst.symbol] += fill.commission
     assert {s: float(one["commission_least"]) for s, one in told.items()} == pytest.approx(paid)
-    chain = desk.ask(protocol.Explain(plan.data["plan_id"])).data
-    assert chain["plan"]["previews"] == plan.data["previews"]
+    chain = desk.ask(protocol.Explain(plan.data["plan_id"]))
+    assert chain.data["plan"]["previews"] == plan.data["previews"]
+    assert "what the broker said beforehand" in explain.page(chain, Ink())
 
 
 def test_a_dry_run_tells_it_and_changes_nothing(desk, made):

@@ -166,6 +166,21 @@ async def test_a_line_cut_at_an_answer_loses_what_was_not_answered_and_no_order(
     assert again.commission_least == D(1)
 
 
+@pytest.mark.parametrize("when", ["before", "mid", "after"])
+@pytest.mark.parametrize("kind", ["handshake", "managedAccounts", "nextValidId", "positionEnd"])
+async def test_a_line_cut_while_it_connects_costs_its_time_and_no_more(fake, brokers, kind, when):
+    broker = await brokers(limit=1.0)
+    cut = fake.drop_on(kind, when, how="fin")
+    (told,) = await broker.preview(orders(100))
+    assert cut.hits == 1
+    assert bool(told.unknown) == (told.commission_least is None)
+    assert broker.connected
+    fake.clear_faults()
+    (again,) = await broker.preview(orders(100))
+    assert again.commission_least == D(1)
+    assert not fake.orders
+
+
 async def test_a_line_cut_at_a_question_says_so(fake, brokers):
     broker = await brokers()
     fake.drop_before_accept(client_id=ASKS)
