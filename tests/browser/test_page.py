@@ -1,6 +1,7 @@
 """The operator page in a real browser: content, live update, disconnection, and nothing else."""
 
 import re
+import signal
 from decimal import Decimal as D
 
 import pytest
@@ -25,7 +26,7 @@ class Looked:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
         page.goto(address)
-        expect(page.locator("#state")).to_contain_text("Market clock", timeout=PATIENCE)
+        expect(page.locator("#clock")).to_contain_text("Market clock", timeout=PATIENCE)
 
     def text(self, selector):
         return self.page.locator(selector).inner_text()
@@ -52,8 +53,8 @@ def test_the_page_shows_what_tm_says_and_follows_it(daemon, look):
         for row in rows
     }
     assert shown == held
-    clock = seen.text("#state")
-    expect(seen.page.locator("#state")).not_to_have_text(clock, timeout=PATIENCE)  # bars go on
+    clock = seen.text("#clock")
+    expect(seen.page.locator("#clock")).not_to_have_text(clock, timeout=PATIENCE)  # bars go on
     assert "filled" in seen.text("#orders")
     assert "max_drawdown" in seen.text("#limits")
     assert "bars_closed" in seen.text("#records")
@@ -84,6 +85,103 @@ def test_a_daemon_that_is_gone_is_said_to_be_and_comes_back(daemon, look):
     daemon.file.write_text(daemon.file.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
     daemon.start().ready()
     expect(seen.page.locator("#lost")).to_be_hidden(timeout=PATIENCE)
+
+
+def test_a_daemon_that_says_nothing_any_more_is_noticed(daemon, look):
+    seen = look()
+    seen.page.clock.install()
+    expect(seen.page.locator("#clock")).to_contain_text("Market clock", timeout=PATIENCE)
+    daemon.process.send_signal(signal.SIGSTOP)  # connected, and silent
+    try:
+        seen.page.evaluate("heard = Date.now()")
+        seen.page.clock.run_for(11_000)
+        expect(seen.page.locator("#lost")).to_be_hidden()
+        seen.page.clock.run_for(5_000)
+        expect(seen.page.locator("#lost")).to_be_visible(timeout=PATIENCE)
+        assert "Nothing was heard" in seen.text("#lost")
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
+    expect(seen.page.locator("#lost")).to_be_hidden(timeout=PATIENCE)
+
+
+def test_the_browser_lets_nothing_in_but_the_pages_own_two_files(look):
+    seen = look()
+    refused = seen.page.evaluate(TRIED)
+
+    assert set(refused) == {
+        *("script-src-elem", "script-src-attr", "style-src-elem", "style-src-attr", "img-src"),
+        *("connect-src", "frame-src", "font-src", "form-action", "base-uri", "object-src"),
+    }
+    assert seen.page.evaluate("window.ran") is None
+
+
+TRIED = """async () => {
+  const refused = [];
+  addEventListener("securitypolicyviolation", (e) => refused.push(e.effectiveDirective));
+  const put = (name, attributes, text) => {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    if (text) made.textContent = text;
+    document.body.append(made);
+    return made;
+  };
+  put("script", {}, "window.ran = 1");
+  put("script", { src: "https://example.invalid/x.js" });
+  put("p", { onclick: "window.ran = 1" }).click();
+  put("style", {}, "body { display: none }");
+  put("p", { style: "color: red" });
+  put("img", { src: "https://example.invalid/x.png" });
+  put("iframe", { src: "https://example.invalid/" });
+  put("object", { data: "https://example.invalid/x" });
+  put("base", { href: "https://example.invalid/" });
+  put("form", { action: "https://example.invalid/", method: "post" }).submit();
+  await new FontFace("x", "url(https://example.invalid/x.woff2)").load().catch(() => 0);
+  await fetch("https://example.invalid/").catch(() => 0);
+  await new Promise((done) => setTimeout(done, 500));
+  return refused;
+}"""
+
+
+def test_today_and_everything_are_two_plots(look):
+    seen = look()
+    everything, today = seen.page.evaluate(PLOTTED)
+
+    assert everything == ["From 10.00 to 30.00; lowest 10.00, highest 30.00.", 3]
+    assert today == ["From 30.00 to 29.00; lowest 29.00, highest 30.00.", 2]
+
+
+PLOTTED = """() => {
+  curve = { at: ["2019-01-02", "2019-01-03", "2019-01-04"], equity: [10, 20, 30] };
+  view.today = [["2019-01-04T15:00:00Z", 30], ["2019-01-04T16:00:00Z", 29]];
+  return ["all", "today"].map((which) => {
+    document.getElementById(which).click();
+    const points = document.querySelector("#curve polyline").getAttribute("points").split(" ");
+    return [document.getElementById("curve-said").textContent, points.length];
+  });
+}"""
+
+
+def test_what_is_read_aloud_is_said_once(daemon, look):
+    seen = look()
+    seen.page.evaluate(LISTENED)
+    clock = seen.text("#clock")
+    expect(seen.page.locator("#clock")).not_to_have_text(clock, timeout=PATIENCE)
+
+    assert seen.page.evaluate("said") == []  # the clock went on, and nobody was told
+    assert daemon.ask(Halt("drill"), key="stop").ok
+    expect(seen.page.locator("#halt")).to_be_visible(timeout=PATIENCE)
+    later = seen.text("#clock")
+    expect(seen.page.locator("#clock")).not_to_have_text(later, timeout=PATIENCE)
+    heard = seen.page.evaluate("said")
+    assert len([one for one in heard if "drill" in one]) == 1
+
+
+LISTENED = """() => {
+  window.said = [];
+  for (const live of document.querySelectorAll("[role=status],[role=alert],[aria-live]"))
+    new MutationObserver(() => said.push(live.textContent))
+      .observe(live, { childList: true, characterData: true, subtree: true });
+}"""
 
 
 def test_beliefs_and_jobs_are_shown_where_there_are_some(daemon, look):

@@ -29,6 +29,11 @@ function when(moment) {
     .format(new Date(moment));
 }
 
+// What is read aloud is said once: writing the same text again would have it read again.
+function announce(id, text) {
+  if (byId(id).textContent !== text) byId(id).textContent = text;
+}
+
 function short(id) {
   return id.length <= 14 ? id : element("abbr", id.slice(0, 8) + "…" + id.slice(-4), { title: id });
 }
@@ -78,16 +83,15 @@ function show() {
   byId("title").textContent = `${status.broker.account} · ${status.mode}`;
   byId("about").textContent =
     `${status.strategy.name}, ${status.feed.kind} feed, ${status.broker.kind} broker, version ${status.version}. Times are of ${zone}.`;
-  byId("state").textContent = health.verdict === "healthy"
-    ? `Healthy. Market clock ${when(status.clock)}.`
-    : `${health.verdict}: ${health.reasons.join("; ")}. Market clock ${when(status.clock)}.`;
+  announce("state", health.verdict === "healthy" ? "Healthy." : `${health.verdict}: ${health.reasons.join("; ")}.`);
+  byId("clock").textContent = `Market clock ${when(status.clock)}.`; // not announced: it goes on with every close
   const halt = byId("halt");
   halt.hidden = !status.halts.length;
-  halt.textContent = status.halts.map((h) => `HALTED (${h.scope}) since ${when(h.at)} by ${h.actor}: ${h.reason}`).join(" · ");
+  announce("halt", status.halts.map((h) => `HALTED (${h.scope}) since ${when(h.at)} by ${h.actor}: ${h.reason}`).join(" · "));
   const alerts = byId("alerts");
   const others = status.alerts.filter((a) => a.kind !== "HALTED"); // the banner above says it
   alerts.hidden = !others.length;
-  alerts.textContent = others.map((a) => `${a.level} ${a.kind} (${a.subject}) since ${when(a.since)}: ${a.message}`).join(" · ");
+  announce("alerts", others.map((a) => `${a.level} ${a.kind} (${a.subject}) since ${when(a.since)}: ${a.message}`).join(" · "));
   cards([
     [`Equity, ${status.base_currency || ""}`, money(status.equity)],
     ["Cash", money(status.cash)],
@@ -211,7 +215,7 @@ function choose(which) {
 function lost(why) {
   document.body.classList.add("stale");
   byId("lost").hidden = false;
-  byId("lost").textContent = `${why} The figures are of ${heard ? new Date(heard).toLocaleTimeString() : "never"}.`;
+  announce("lost", `${why} The figures are of ${heard ? new Date(heard).toLocaleTimeString() : "never"}.`);
 }
 
 const source = new EventSource("live");
