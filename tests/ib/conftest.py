@@ -1,3 +1,5 @@
+from operator import attrgetter
+
 import pytest
 
 from daemon.brokers.ib.gateway import Address, Gateway
@@ -5,6 +7,7 @@ from tests.ib.gateway.domain import FillPlan
 from tests.ib.gateway.server import FakeIBGateway
 
 ACCOUNT = "DU1234567"
+by_letters = attrgetter("symbol")  # a contract's, where nothing was qualified
 
 
 @pytest.fixture

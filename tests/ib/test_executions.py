@@ -6,6 +6,7 @@ from ib_async import CommissionReport, Execution, Fill, Stock
 from ib_async.util import UNSET_DOUBLE
 
 from daemon.brokers.ib.executions import ReportUnreadable, identity, record
+from tests.ib.conftest import by_letters
 
 AT = datetime(2026, 1, 5, 15, tzinfo=UTC)
 
@@ -29,9 +30,9 @@ def test_an_id_without_a_revision_is_not_booked(odd):
 def test_the_commission_is_a_revision_and_a_correction_a_higher_one():
     paid = CommissionReport(execId="0001.02.01.01", commission=1.25)
     bare, charged, corrected = (
-        record(fill()),
-        record(fill(charged=paid)),
-        record(fill("0001.02.01.02")),
+        record(fill(), by_letters),
+        record(fill(charged=paid), by_letters),
+        record(fill("0001.02.01.02"), by_letters),
     )
     assert bare.revision < charged.revision < corrected.revision
     assert (bare.fee, charged.fee) == (0, Decimal("1.25"))
@@ -40,13 +41,14 @@ def test_the_commission_is_a_revision_and_a_correction_a_higher_one():
 
 def test_a_commission_not_yet_set_is_not_known():
     unset = CommissionReport(execId="0001.02.01.01", commission=UNSET_DOUBLE)
-    assert record(fill(charged=unset)) == record(fill())
+    assert record(fill(charged=unset), by_letters) == record(fill(), by_letters)
 
 
 def test_an_execution_of_somebody_elses_order_has_the_brokers_name():
-    assert (record(fill()).order_id, record(fill()).quantity) == ("EXT.5", -10)
+    told = record(fill(), by_letters)
+    assert (told.order_id, told.quantity) == ("EXT.5", -10)
 
 
 def test_a_side_nobody_knows_is_not_booked():
     with pytest.raises(ReportUnreadable, match="side 'SHORT'"):
-        record(fill(side="SHORT"))
+        record(fill(side="SHORT"), by_letters)

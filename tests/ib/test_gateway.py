@@ -7,7 +7,7 @@ from daemon.brokers.ib.recording import Message
 from daemon.brokers.ib.recovery_reads import book
 from daemon.seams import BrokerUnavailable
 from tests.ib.awaiting import until
-from tests.ib.conftest import ACCOUNT
+from tests.ib.conftest import ACCOUNT, by_letters
 from tests.ib.gateway.replaying import Replaying
 
 
@@ -16,7 +16,7 @@ async def test_a_connection_is_ready_only_when_the_books_were_compared(connectio
     await gateway.connect()
     await gateway.probe()
     assert gateway.state is State.CONNECTED
-    await book(gateway)
+    await book(gateway, by_letters)
     gateway.compared()
     assert gateway.state is State.READY
 

@@ -6,6 +6,7 @@ from daemon.brokers.ib.gateway import State
 from daemon.brokers.ib.keeper import ALARM, BACK_OFF, Keeper, back_off
 from daemon.brokers.ib.recovery_reads import book
 from tests.ib.awaiting import until
+from tests.ib.conftest import by_letters
 
 
 class Hurried:
@@ -38,7 +39,7 @@ async def kept(connections):
     ready = asyncio.Queue()
 
     async def compare(gateway):
-        await book(gateway)
+        await book(gateway, by_letters)
         gateway.compared()
         ready.put_nowait(gateway)
 

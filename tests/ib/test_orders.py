@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from daemon.brokers.ib.orders import OrderUnsendable, incoming, on_tick, outgoing
 from state.instrument import Instrument
-from tests.ib.conftest import ACCOUNT
+from tests.ib.conftest import ACCOUNT, by_letters
 from tests.ib.test_recovery_reads import order
 
 
@@ -29,7 +29,7 @@ def test_what_the_gateway_lists_as_open_is_open_whatever_the_library_made_of_it(
         ib_async.LimitOrder("BUY", 5, 1.0, permId=9),
         ib_async.OrderStatus(status=guess),
     )
-    assert incoming(listed, completed=False).status == "open"
+    assert incoming(listed, completed=False, name=by_letters).status == "open"
 
 
 def test_a_limit_on_the_tick_stays():

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import fields
 
-from daemon.brokers.ib.keeper import ALARM
+from daemon.brokers.ib.keeper import ALARM, back_off
 from daemon.brokers.ib.wire_errors import TABLE
+from daemon.link import PATIENCE
 from state.settings import InteractiveBrokers
+from tests.ib.stated import READY_AGAIN, SAID, SERVERS_BACK
 
 HERE = Path(__file__).parent
 PAGE = (HERE.parents[1] / "docs/interactive-brokers.md").read_text()
@@ -45,6 +47,18 @@ def test_its_error_codes_are_those_of_the_one_table():
 def test_the_settings_it_names_are_settings():
     known = {field.name for field in fields(InteractiveBrokers)}
     assert set(re.findall(r"`ib\.([a-z_]+)`", PAGE)) <= known
+
+
+def test_it_states_the_times_that_tests_hold_a_daemon_to_and_the_longest_waits_fit():
+    stated = re.findall(r"\| (\d+) s(?: after [^|]+)? \| `(test_[a-z_0-9]+)` \|", PAGE)
+    assert {float(seconds) for seconds, _ in stated} == {READY_AGAIN, SERVERS_BACK, SAID}
+    tests = ast.parse((HERE / "test_daemon.py").read_text()).body
+    assert {name for _, name in stated} <= {getattr(test, "name", "") for test in tests}
+    ib = InteractiveBrokers()
+    asked = PATIENCE[-1] + 2 * ib.settle
+    assert back_off(99, 1.0) + asked <= READY_AGAIN
+    assert asked <= SERVERS_BACK
+    assert ib.patience < SAID
 
 
 def test_it_says_after_how_long_a_person_is_told():

@@ -9,7 +9,7 @@ from daemon.brokers.ib.recovery_reads import book
 from daemon.seams import BrokerUnavailable
 from state.instrument import Instrument
 from tests.ib.awaiting import until
-from tests.ib.conftest import ACCOUNT
+from tests.ib.conftest import ACCOUNT, by_letters
 from tests.ib.gateway.server import FakeIBGateway
 from tests.ib.sending import sending
 
@@ -38,7 +38,7 @@ async def test_the_book_of_a_new_connection_is_the_gateways_truth(fake, connecti
 
     second = connections()
     await second.connect()
-    read = await book(second)
+    read = await book(second, by_letters)
 
     by_ref = {o.order_ref: o for o in read.orders}
     done, waits = by_ref[f"TM1.RID{oid}.0"], by_ref[f"TM1.RID{oid + 1}.0"]
@@ -61,8 +61,8 @@ async def test_the_highest_revision_of_an_execution_wins(fake, connections):
 
     highest = {}
     await until(lambda: len(gateway.ib.fills()) == 3)  # the client has the corrected one twice
-    heard = [record(fill) for fill in gateway.ib.fills()]
-    for one in (*heard, *(await book(gateway)).executions):
+    heard = [record(fill, by_letters) for fill in gateway.ib.fills()]
+    for one in (*heard, *(await book(gateway, by_letters)).executions):
         known = highest.get(one.execution_id)
         if known is None or one.revision > known.revision:
             highest[one.execution_id] = one
@@ -79,7 +79,7 @@ async def test_the_book_of_one_account_has_nothing_of_another():
             send(gateway, two, order(10, oid), "DU7654321")
             send(gateway, two, order(5, oid + 1, limit=Decimal("1.00")), "DU7654321")
             await until(lambda: two.truth("DU7654321").net("SPY") == 10, 30)
-            read = await book(gateway)
+            read = await book(gateway, by_letters)
         finally:
             gateway.close("the test is over")
     assert (read.orders, read.executions, read.positions) == ((), (), {})
@@ -91,4 +91,4 @@ async def test_a_list_without_its_end_is_no_book(fake, connections, end):
     await gateway.connect()
     fake.swallow(end)
     with pytest.raises(BrokerUnavailable, match="did not answer about"):
-        await book(gateway)
+        await book(gateway, by_letters)

@@ -168,7 +168,10 @@ class InteractiveBroker:
         return self._floor
 
     async def book(self, since: datetime | None) -> BrokerBook:
-        """Return the whole book, and be ready; raise BrokerUnavailable."""
+        """Return the whole book, and be ready; raise BrokerUnavailable.
+
+        `since` changes nothing: the gateway serves its own day, and the answer says from when on.
+        """
         async with self._reading:
             gateway, connection = self._up(), self._connection
             try:

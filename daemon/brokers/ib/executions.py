@@ -29,12 +29,7 @@ def identity(exec_id: str) -> tuple[str, int]:
     return root, int(revision)
 
 
-def by_letters(traded: Contract) -> Symbol:
-    """Return the symbol that a contract says."""
-    return traded.symbol
-
-
-def record(fill: Fill, name: Callable[[Contract], Symbol] = by_letters) -> RecordFill:
+def record(fill: Fill, name: Callable[[Contract], Symbol]) -> RecordFill:
     """Return an execution for the book, its symbol by `name`; raise ReportUnreadable.
 
     Each of the gateway's revisions is two of ours, the second with its commission: it comes in a

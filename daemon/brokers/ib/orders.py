@@ -7,7 +7,7 @@ from typing import Final, Literal
 import ib_async
 from ib_async.util import UNSET_DOUBLE
 
-from daemon.brokers.ib.executions import by_letters, exact
+from daemon.brokers.ib.executions import exact
 from daemon.seams import BrokerOrder
 from state.instrument import EXACT, Instrument, Symbol, money
 from state.order import Order
@@ -73,7 +73,7 @@ def incoming(
     trade: ib_async.Trade,
     *,
     completed: bool,
-    name: Callable[[ib_async.Contract], Symbol] = by_letters,
+    name: Callable[[ib_async.Contract], Symbol],
 ) -> BrokerOrder:
     """Return an order as the gateway's own list has it; local guesses of its end don't count.
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from ib_async import Contract
 
-from daemon.brokers.ib.executions import by_letters, exact, record
+from daemon.brokers.ib.executions import exact, record
 from daemon.brokers.ib.gateway import Gateway
 from daemon.brokers.ib.orders import incoming
 from daemon.seams import BrokerBook, BrokerUnavailable
@@ -16,7 +16,7 @@ from state.instrument import Symbol
 CASH: Final = ("TotalCashBalance", "BASE")
 
 
-async def book(gateway: Gateway, name: Callable[[Contract], Symbol] = by_letters) -> BrokerBook:
+async def book(gateway: Gateway, name: Callable[[Contract], Symbol]) -> BrokerBook:
     """Return the account's whole book, symbols by `name`.
 
     Raises BrokerUnavailable for any part without its end.
