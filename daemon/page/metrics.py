@@ -76,6 +76,8 @@ class StatusCollector(Collector):
         yield gauge("tm_feed_connected", "1 while the feed is.", now.feed.connected)
         yield gauge("tm_feed_ended", "1 when a replay has no more bars.", now.feed.ended)
         yield gauge("tm_broker_connected", "1 while the broker is.", now.broker.connected)
+        paused = bool(now.broker.paused)
+        yield gauge("tm_broker_paused", "1 while nothing new is sent, as around a restart.", paused)
         yield gauge("tm_reconciled", "1 when the books agree with the broker's.", now.reconciled)
         yield gauge("tm_differences", "Subjects that differ.", len(now.differences))
         yield gauge("tm_orders_open", "Orders that may still trade.", now.open_orders)

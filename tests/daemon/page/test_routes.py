@@ -96,6 +96,16 @@ async def test_metrics_follow_the_conventions_and_the_status(routes):
     assert sum(len(f.samples) for f in families.values()) < 100
 
 
+async def test_a_pause_of_the_broker_is_not_ready_but_alive_and_a_metric(routes):
+    routes.desk.broker.paused = "the restart, until 04:00 UTC"
+    routes.verdicts.append(routes.desk.watch.health())
+    told = {path: await get(routes, path) for path in ("/readyz", "/healthz", "/metrics")}
+
+    assert [told[path].status for path in told] == [503, 200, 200]
+    assert b"until 04:00 UTC" in told["/readyz"].body
+    assert b"tm_broker_paused 1.0" in told["/metrics"].body
+
+
 async def test_metrics_tell_a_blends_members_and_whose_halt_is_whose(routes):
     halts = {
         scope: Halting(scope, "drill", "TRADING_HALTED", "ann", CLOSE)
