@@ -58,7 +58,9 @@ def test_prometheus_finds_nothing_to_say_of_the_metrics(tmp_path):
 def test_systemd_takes_the_unit(tmp_path):
     analyze = tool("systemd-analyze", "systemd")
     text = (DEPLOY / "trade-manager.service").read_text()
-    here, programs = re.subn(r"^ExecStart=\S+", f"ExecStart={sys.executable}", text, flags=re.M)
+    here, programs = re.subn(
+        r"^ExecStart=\S+", f"ExecStart={sys.executable}", text, flags=re.MULTILINE
+    )
     assert programs == 1
     unit = tmp_path / "trade-manager.service"
     unit.write_text(here)
