@@ -36,9 +36,9 @@ def hasty(desk, limit):
 
 @pytest.fixture
 def beside():
-    """Ask for a plan for three seconds, and go on meanwhile."""
+    """Ask for a plan, for three seconds unless told, and go on meanwhile."""
     with ThreadPoolExecutor(1) as threads:
-        yield lambda desk: threads.submit(desk.ask, MakePlan(), 3.0, key="p")
+        yield lambda desk, seconds=3.0: threads.submit(desk.ask, MakePlan(), seconds, key="p")
 
 
 def outcomes(made):
@@ -127,3 +127,17 @@ def test_orders_go_while_the_gateway_is_asked(desk, made, beside):
     assert outcomes(made) == {"whatif": 2, "new": 2}
     desk.kill()
     assert isinstance(asked.exception(60), NoReply)
+
+
+def test_a_daemon_that_stops_waits_for_no_answer_of_the_gateway(desk, made, beside):
+    hasty(desk, 30.0).trading()
+    for _ in range(2):
+        made.whatif_next("hang")
+    asked = beside(desk, 60.0)
+    desk.until(lambda: outcomes(made) == {"whatif": 2})
+    assert desk.stop(deadline=15.0) == 0
+    plan = asked.result(60)
+    assert plan.ok, plan
+    assert {one["unknown"] for one in plan.data["previews"]} == {
+        "not known, because the daemon is stopping"
+    }
