@@ -30,6 +30,10 @@ WHAT: Final = {
 ELSE: Final = ("corporate action", f"look at what it did to the holdings, {ADJUST}")
 
 
+Ratio = tuple[Decimal, Decimal]  # new units, of old ones
+Event = tuple[Symbol, Ratio | None, datetime | None]
+
+
 class CorporateAction(msgspec.Struct, frozen=True):
     """One line of a statement: `quantity` units came (positive) or went; None where it isn't said.
 
@@ -45,12 +49,17 @@ class CorporateAction(msgspec.Struct, frozen=True):
     quantity: Decimal | None = None
 
     @property
-    def ratio(self) -> tuple[Decimal, Decimal] | None:
+    def ratio(self) -> Ratio | None:
         """Return (new, old) units of a split, None where the words have none."""
         found = RATIO.search(self.said.upper())
         if self.kind not in SPLITS or found is None:
             return None
         return split_ratio(f"split:{found[1]}:{found[2]}")
+
+    @property
+    def event(self) -> Event:
+        """Return what all lines of one event have in common."""
+        return self.held_as, self.ratio, self.at
 
     @property
     def held_as(self) -> Symbol:
@@ -71,19 +80,18 @@ def splits(
     before the book began (a day in New York), or before the last split that was `booked` of the
     symbol, is over; one that says no time, no quantity or no ratio is left to a person.
     """
-    lines: dict[tuple[Symbol, tuple[Decimal, Decimal]], list[CorporateAction]] = defaultdict(list)
+    events: dict[Event, list[CorporateAction]] = defaultdict(list)
     for one in actions:
-        if one.ratio is not None:
-            lines[one.held_as, one.ratio].append(one)
+        events[one.event].append(one)
     differs = {difference.subject: difference for difference in found}
     agreed = []
-    for (symbol, ratio), told in lines.items():
+    for (symbol, ratio, at), told in events.items():
         difference = differs.get(symbol)
-        if difference is None or not is_split(difference, ratio):
+        if ratio is None or difference is None or not is_split(difference, ratio):
             continue
-        if any(one.quantity is None or one.at is None or not one.ref for one in told):
+        if at is None or over(at, booked.get(symbol), began):
             continue
-        if any(one.at and over(one.at, booked.get(symbol), began) for one in told):
+        if any(one.quantity is None or not one.ref for one in told):
             continue
         came = sum((one.quantity for one in told if one.quantity is not None), ZERO)
         if abs(came - (difference.broker - difference.ours)) < ONE:
@@ -101,11 +109,11 @@ def told(
 ) -> tuple[str, ...]:
     """Return each corporate action in words, and what to do; `found` are the differences before."""
     by_ref = {one.ref for one in booked}
-    by_symbol = {(one.symbol, (one.new, one.old)) for one in booked}
-    differ = {difference.subject for difference in found}
+    events = {one.event for one in actions if one.ref in by_ref}
+    differ = {difference.subject for difference in found} - {one.symbol for one in booked}
     words = []
     for one in actions:
-        if one.ref in by_ref or (one.held_as, one.ratio) in by_symbol:
+        if one.event in events:
             words.append(f"split: {one.said}: booked")
         elif one.kind in SPLITS:
             ratio = one.ratio

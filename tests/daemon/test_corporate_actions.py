@@ -57,6 +57,15 @@ def test_one_that_was_booked_or_is_from_before_the_book_is_over():
     assert booked(line(), began=AT + DAY) == []
 
 
+def test_one_that_was_booked_hides_no_later_one_of_the_same_ratio():
+    lines = line(ref="80", at=AT - 9 * DAY, quantity=50), line()
+    assert booked(*lines, last=AT - 8 * DAY, began=AT - 99 * DAY) == [(2, 1)]
+    (split,) = splits(lines, (Difference("KO", D(100), D(200)),), {"KO": AT - DAY}, AT - 99 * DAY)
+    first, second = told(lines, [split], [Difference("KO", D(100), D(200))])
+    assert "nothing is to be booked" in first
+    assert second.endswith(": booked")
+
+
 def test_holdings_that_differ_by_more_are_left_to_a_person():
     assert booked(line(), broker=210) == []
     assert booked(line(), ours=0, broker=100) == []

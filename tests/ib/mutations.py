@@ -27,11 +27,57 @@ MUTATIONS = {  # name: file, before (stands there once), after, the test
         "        self.gateway = self._make()\n",
         "        self.gateway = self._make()\n"
         "        import msgspec\n"
-        "        other = self.gateway.address.client_id + self.connection\n"
+        "        self.others = getattr(self, 'others', -1) + 1\n"
+        "        other = self.gateway.address.client_id + self.others\n"
         "        self.gateway.address = msgspec.structs.replace(\n"
         "            self.gateway.address, client_id=other\n"
         "        )\n",
         "test_keeper.py::test_the_same_client_id_is_tried_until_it_is_free",
+    ),
+    "what is ordered around the daily restart goes out": (
+        "daemon/sender.py",
+        "        if self.paused:\n            return ()\n",
+        "",
+        "../daemon/test_link.py::test_what_is_asked_for_in_a_pause_is_sent_when_it_ends",
+    ),
+    "a pause that begins after the claim is not seen": (
+        "daemon/sender.py",
+        "        if why := self.paused:\n",
+        '        if why := "":\n',
+        "../daemon/test_link.py::test_a_pause_that_begins_after_the_claim_sends_nothing",
+    ),
+    "what waited for the end of a pause is forgotten": (
+        "daemon/link.py",
+        "            if before and not paused:\n",
+        "            if False:\n",
+        "../daemon/test_link.py::test_what_is_asked_for_in_a_pause_is_sent_when_it_ends",
+    ),
+    "a gateway that restarts is missed at once": (
+        f"{IB}/keeper.py",
+        "            self._down_since = now + self._expected()\n",
+        "            self._down_since = now\n",
+        "test_restarting.py::test_a_gateway_that_stays_away_is_told_by_when_it_was_lost",
+    ),
+    "the window is an hour off in summer": (
+        f"{IB}/restarting.py",
+        "            at = datetime.combine(day, self.at, self.zone).astimezone(UTC)\n",
+        "            shift = timedelta(hours=5)\n"
+        "            at = datetime.combine(day, self.at, UTC) + shift\n",
+        "test_restarting.py::test_the_window_is_around_a_time_of_day_in_its_zone",
+    ),
+    "a split that the lines contradict is booked": (
+        "daemon/corporate_actions.py",
+        "        if abs(came - (difference.broker - difference.ours)) < ONE:\n",
+        "        if abs(came) >= 0:\n",
+        "../daemon/test_corporate_actions.py::"
+        "test_where_anything_disagrees_or_is_not_said_nothing_is_booked",
+    ),
+    "a split of before is booked again": (
+        "daemon/corporate_actions.py",
+        "    return at.date() < began.date() or (booked is not None and at <= booked)\n",
+        "    return False\n",
+        "../daemon/test_corporate_actions.py::"
+        "test_one_that_was_booked_or_is_from_before_the_book_is_over",
     ),
     "a client id in use is waited for as if nobody answered": (
         f"{IB}/gateway.py",
