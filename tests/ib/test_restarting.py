@@ -5,9 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from control.commands.status import link
 from control.protocol import Health, Status
 from daemon.brokers.ib.broker import InteractiveBroker
 from daemon.brokers.ib.configured import GatewayImpossible
+from daemon.brokers.ib.examining import restarting
 from daemon.brokers.ib.gateway import Address
 from daemon.brokers.ib.keeper import ALARM, Keeper
 from daemon.brokers.ib.restarting import cautioned, restart_of
@@ -191,6 +193,35 @@ async def test_a_restart_in_the_window_ends_connected_again_and_nobody_is_told(f
         assert "gateway_down" not in caplog.messages
     finally:
         await broker.aclose()
+
+
+@pytest.mark.parametrize(
+    ("restart", "warned"), [("12:00 America/New_York", True), ("23:45 America/New_York", False)]
+)
+def test_a_check_warns_of_a_window_in_a_session_and_ends_well(tmp_path, restart, warned):
+    desk = Desk(tmp_path / "desk", 4002)
+    text = desk.file.read_text()
+    desk.file.write_text(text.replace("[ib]\n", f'[ib]\nrestart = "{restart}"\n'))
+    desk.prepare()
+    assert desk.launch("--check").wait(60) == 0
+    assert ("warning: nothing new is sent around ib.restart" in desk.said()) is warned
+    assert "the configuration is valid" in desk.said()
+
+
+def test_the_status_says_beside_the_broker_what_it_is_not_to_be_sent():
+    there = {"kind": "ib", "connected": True, "account": ACCOUNT, "paused": "until 04:55 UTC"}
+    assert link(there) == "connected, until 04:55 UTC"
+    assert link(there | {"paused": "", "connected": False}) == "NOT CONNECTED"
+
+
+def test_the_doctor_says_whether_it_is_on():
+    on = restarting(NIGHTLY, at("2026-01-07", "04:50:00"))
+    assert (on.grade, "until 2026-01-07 04:55:00 UTC" in on.found) == ("warn", True)
+    assert restarting(NIGHTLY, at("2026-01-07", "12:00:00")).grade == "ok"
+    assert (
+        "ib.restart is not set"
+        in restarting(InteractiveBrokers(), at("2026-01-07", "12:00:00")).found
+    )
 
 
 def test_a_daemon_sends_nothing_in_the_window_and_says_until_when(tmp_path):
