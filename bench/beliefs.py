@@ -1,7 +1,7 @@
 """Evidence about beliefs: do they tell regimes, foretell returns, earn money? Losses included.
 
-`python -m bench.beliefs [regimes] [scores] [money] [learning]`. The genome that ships was fitted to
-what came before 2013; every test below is of what came after. Prints the tables of docs/beliefs.md;
+`python -m bench.beliefs [regimes] [scores] [money] [learning] [drift]`. The genome that ships was
+fitted to what came before 2013; every test below is of what came after. Prints the tables of docs/beliefs.md;
 fails where the acceptance does: on a majority of the bundled stocks the log score must beat
 independent returns and at least equal an EWMA-t that was tuned on each stock's own past.
 """
@@ -11,6 +11,14 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.drift_alarm import (
+    LEVEL,
+    NEAR,
+    SOON,
+    changes,
+    false_alarms,
+    trained_level,
+)
 from bench.evidence import (
     Evidence,
     averaged,
@@ -28,6 +36,7 @@ from bench.learning import learned_scores
 from bench.regimes import regime_table
 from bench.trading import Run, active_inference, figures, plugin, traded
 from strategies.bootstrap import compared
+from strategies.drift import ALARMING
 from strategies.genome import DEFAULT, genome_id
 from strategies.market_model import LONG_SHORT, tables
 from strategies.sizing import Limits
@@ -196,11 +205,30 @@ def shown(run: Run, tested: NDArray[np.bool_]) -> None:
     )
 
 
+def monitored() -> bool:
+    """Print how often the drift alarm is false and how soon it is true; return whether it fits."""
+    level = trained_level()
+    print(
+        f"\n5. The drift alarm, at {ALARMING}; {LEVEL:.1%} of bars in training: below {level:.2f}"
+    )
+    print(f"   {'':<12}{'':<10}{'median':>8}{'99 %':>8}{'highest':>8}{'on':>8}{'a year':>8}")
+    for name, *both in false_alarms():
+        for span, a in zip(("training", "2013 on"), both, strict=True):
+            print(
+                f"   {name:<12}{span:<10}{a.median:8.2f}{a.high:8.2f}{a.highest:8.2f}"
+                f"{a.share:8.2%}{a.yearly:8.3f}"
+            )
+    print(f"   what a made market becomes: found within {SOON} bars, median bars until it is")
+    for name, share, delay in changes():
+        print(f"   {name:<28}{share:6.0%}{delay:8.0f}")
+    return abs(level - ALARMING) <= NEAR
+
+
 def main() -> int:
     """Print all evidence; fail when the acceptance does."""
     chance = np.random.default_rng(SEED)
     print(f"genome {genome_id(DEFAULT)}, fitted until the end of 2012")
-    parts = sys.argv[1:] or ["regimes", "scores", "money", "learning"]
+    parts = sys.argv[1:] or ["regimes", "scores", "money", "learning", "drift"]
     if "regimes" in parts:
         regimes()
     accepted = log_scores(chance) if "scores" in parts else True
@@ -208,6 +236,9 @@ def main() -> int:
         money(chance)
     if "learning" in parts:
         learned(chance)
+    if "drift" in parts and not monitored():
+        print("\nFAILED: the drift alarm is not where one bar in 200 of training was")
+        return 1
     print("\nok" if accepted else "\nFAILED: a majority of stocks must beat iid and equal EWMA-t")
     return 0 if accepted else 1
 

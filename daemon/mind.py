@@ -23,7 +23,7 @@ from state.status import BeliefFacts
 from strategies.active_inference import Thought, decide, distance
 from strategies.belief import WARM_UP, BeliefUnreadable, aligned, belief_of, blank
 from strategies.belief import Belief as Held
-from strategies.drift import Drift, drifted, expected, none_yet
+from strategies.drift import ALARMING, CALMING, Drift, drifted, expected, none_yet
 from strategies.inference import Engine, NumpyEngine, make_engine
 from strategies.learning import configured, hashes, in_use, users
 from strategies.market_model import Tables
@@ -33,8 +33,6 @@ from strategies.sizing import Limits
 PATIENCE: Final = 60.0  # seconds a bar may take; past that there are no new targets
 WAKING: Final = 180.0  # seconds until the first one, with everything still to be compiled
 ALIKE: Final = 1e-9  # how far two engines of the same mathematics may be apart
-ALARMING: Final = 4.0  # standard deviations by which surprise may exceed expectation
-CALMING: Final = 3.0  # where the alarm ends that began there
 
 Array = NDArray[np.float64]
 P = ParamSpec("P")

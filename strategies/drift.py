@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 
 from strategies.market_model import Tables
 
+# Standard deviations by which surprise may exceed expectation: one bar in 200 was above 3.97 where
+# the genome trained (bench/drift_alarm.py, which fails when a genome fitted anew says else).
+ALARMING: Final = 4.0
+CALMING: Final = 3.0  # where the alarm ends that began there
 HALF_LIFE: Final = 60.0  # bars
 NEWEST: Final = 1.0 - 0.5 ** (1.0 / HALF_LIFE)
 
