@@ -1,9 +1,9 @@
 """Evidence about beliefs: do they tell regimes, foretell returns, earn money? Losses included.
 
 `python -m bench.beliefs [regimes] [scores] [money] [learning] [drift]`. The genome that ships was
-fitted to what came before 2013; every test below is of what came after. Prints the tables of docs/beliefs.md;
-fails where the acceptance does: on a majority of the bundled stocks the log score must beat
-independent returns and at least equal an EWMA-t that was tuned on each stock's own past.
+fitted to what came before 2013; every test below is of what came after. Prints the tables of
+docs/beliefs.md; fails where the acceptance does: on a majority of the bundled stocks the log score
+must beat independent returns and at least equal an EWMA-t tuned on each stock's own past.
 """
 
 import sys
