@@ -18,6 +18,7 @@ CARDS: Final = (
     ("A year (CAGR)", "cagr", percent),
     ("Volatility", "volatility", percent),
     ("Sharpe", "sharpe", number),
+    ("Sortino", "sortino", number),
     ("Deepest drawdown", "max_drawdown", percent),
     ("Fees", "fees", money),
 )

@@ -4,7 +4,7 @@ from typing import Final
 
 STYLE: Final = """
 :root{color-scheme:light dark;--ink:#1b1f24;--dim:#57606a;--paper:#fff;--card:#f6f8fa;
---grid:#d5d9de;--gain:#0072b2;--loss:#d55e00;--s0:#0072b2;--s1:#d55e00;--s2:#009e73;--s3:#cc79a7;--s4:#e69f00;
+--grid:#d5d9de;--edge:#8a8f9880;--gain:#0072b2;--loss:#d55e00;--s0:#0072b2;--s1:#d55e00;--s2:#009e73;--s3:#cc79a7;--s4:#e69f00;
 --s5:#56b4e9;--s6:#8a8f98}
 @media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--dim:#9198a1;--paper:#0d1117;--card:#161b22;
 --grid:#30363d;--gain:#56b4e9;--loss:#e9873a;--s0:#56b4e9;--s1:#e9873a;--s2:#2fbf93;--s3:#d99bbd;
@@ -18,7 +18,7 @@ header p,footer,figcaption,caption{color:var(--dim);font-size:.87rem}
 header p{margin:.2rem 0 1rem}footer{margin-top:3rem;overflow-wrap:anywhere}
 aside{border-left:4px solid var(--s4);background:var(--card);padding:.5rem 1rem;font-size:.87rem}
 aside ul{margin:0;padding-left:1rem}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.6rem;
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(max(9rem,22%),1fr));gap:.6rem;
 margin:1.2rem 0}
 .cards div{background:var(--card);border-radius:6px;padding:.6rem .8rem}
 .cards dt{color:var(--dim);font-size:.8rem}.cards dd{margin:0;font-size:1.15rem;font-weight:600}
@@ -26,6 +26,10 @@ figure{margin:1rem 0;overflow-x:auto}figure svg{display:block;width:100%;min-wid
 height:auto;stroke-linejoin:round}
 figcaption{text-align:center}
 .wide{overflow-x:auto}
+.wide,figure{background:linear-gradient(90deg,var(--paper) 40%,transparent) left/3rem 100% local,
+linear-gradient(270deg,var(--paper) 40%,transparent) right/3rem 100% local,
+linear-gradient(90deg,var(--edge),transparent) left/1rem 100% scroll,
+linear-gradient(270deg,var(--edge),transparent) right/1rem 100% scroll;background-repeat:no-repeat}
 table{border-collapse:collapse;width:100%;margin:1rem 0;font-size:.87rem}
 caption{text-align:left;padding:.2rem 0}
 th,td{padding:.25rem .5rem;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}
@@ -34,6 +38,8 @@ th[scope=row],thead th:first-child{text-align:left;font-weight:500}
 meter{width:8rem}summary{cursor:pointer}
 @media print{:root{--ink:#000;--dim:#444;--paper:#fff;--card:#f4f4f4;--grid:#ccc;--gain:#0072b2;
 --loss:#d55e00;--s0:#0072b2;--s1:#d55e00;--s2:#009e73;--s3:#cc79a7;--s4:#e69f00;--s5:#56b4e9}
-body{max-width:none;padding:0;font-size:10pt}section,figure,tr{break-inside:avoid}
-details:not([open]){display:none}.wide,figure{overflow:visible}figure svg{min-width:0}}
+body{max-width:none;padding:0;font-size:10pt}figure,table,tr{break-inside:avoid}
+h2,caption,thead{break-after:avoid}.months td,.cards div{print-color-adjust:exact}
+details:not([open]){display:none}
+.wide,figure{overflow:visible;background:none}figure svg{min-width:0}}
 """

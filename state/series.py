@@ -35,6 +35,18 @@ def thinned(rows: Sequence[T], most: int = POINTS) -> Sequence[T]:
     return rows[(len(rows) - 1) % step :: step] if rows else rows
 
 
+def deepest(falls: Sequence[tuple[datetime, float]], most: int) -> Sequence[tuple[datetime, float]]:
+    """Return the deepest of every k falls in a row, counted from the last, at most `most` of them.
+
+    So that the deepest of all is among them: a trough lasts a session, and every k-th misses it.
+    """
+    step = -(-len(falls) // most) or 1
+    first = len(falls) % step
+    parts = [falls[:first]] if first else []
+    parts += [falls[n : n + step] for n in range(first, len(falls), step)]
+    return [max(part, key=lambda fall: fall[1]) for part in parts]
+
+
 def exposure(sessions: Sequence[Session]) -> Exposure:
     """Return what was held over a period; symbols in alphabetical order."""
     symbols = sorted({symbol for session in sessions for symbol in session.weights})

@@ -26,6 +26,7 @@ VARIABLES: Final[Mapping[str, str]] = {
 }
 NOTHING_SAID: Final = {"Date": None, "Creator": None, "Software": None}  # the same bytes each time
 STYLE: Final[Mapping[Any, Any]] = {
+    "axes.axisbelow": True,
     "axes.edgecolor": GRID,
     "axes.grid": True,
     "axes.labelcolor": INK,

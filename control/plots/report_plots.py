@@ -11,7 +11,7 @@ from control.plots.evolution_plots import convergence, front, samples
 from state.belief import VOLATILITIES
 from state.report import Report
 from state.report_returns import yearly
-from state.series import thinned
+from state.series import deepest, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,8 +56,8 @@ def equity(told: Report) -> Draw:
 
 
 def drawdown(told: Report) -> Draw:
-    """Draw how far below its peak the account was."""
-    kept = thinned(told.drawdown, POINTS)
+    """Draw how far below its peak the account was; of many sessions the deepest, none is lost."""
+    kept = deepest(told.drawdown, POINTS)
 
     def draw(axes: "Axes") -> None:
         axes.xaxis_date()
@@ -74,17 +74,21 @@ def years(told: Report) -> Draw:
     gains = {year: 100 * gain for year, gain in yearly(told).items()}
     other = told.benchmark
     theirs = {year: 100 * gain for year, gain in other.years} if other is not None else {}
+    beside = [(n, theirs[year]) for n, year in enumerate(gains) if year in theirs]
+    wide = 0.4 if beside else 0.8
+    aside = (0.8 - wide) / 2  # from the middle of its year
 
     def draw(axes: "Axes") -> None:
         colours = [SERIES[0] if gain >= 0 else SERIES[1] for gain in gains.values()]
-        axes.bar(list(gains), list(gains.values()), color=colours)
-        beside = [(year, theirs[year]) for year in gains if year in theirs]
+        at = [n - aside for n in range(len(gains))]
+        axes.bar(at, list(gains.values()), wide, color=colours, label="account")
         if other is not None and beside:
-            at, marks = zip(*beside, strict=True)
-            axes.plot(at, marks, color=INK, marker="_", linestyle="none", label=other.name)
-            axes.legend(loc="upper left")
+            at = [n + aside for n, _ in beside]
+            marks = [gain for _, gain in beside]
+            axes.bar(at, marks, wide, color=SERIES[6], label=other.name)
+            axes.legend(handles=axes.containers, loc="lower right", ncols=2)
         axes.axhline(0, color=INK, linewidth=0.8)
-        axes.tick_params(axis="x", rotation=60)
+        axes.set_xticks(range(len(gains)), list(gains), rotation=60)
         axes.set_ylabel("% in the year")
 
     return draw
@@ -232,7 +236,7 @@ PLOTS: Final[Mapping[str, tuple[str, Callable[[Report], Draw]]]] = {
     ),
     "drawdown": ("Drawdown", drawdown),
     "years": (
-        "Return by calendar year, a line the benchmark's; the first and the last may be parts",
+        "Return by calendar year, in grey the benchmark's; the first and the last may be parts",
         years,
     ),
     "rolling-sharpe": ("Sharpe ratio of the last 126 sessions", rolling_sharpe),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from state.period import Period
 from state.report import report
-from state.series import POINTS, beside, exposure, put_in, thinned
+from state.series import POINTS, beside, deepest, exposure, put_in, thinned
 from state.session import Session
 from tests.state.story import AT_MONDAY, AT_TUESDAY, AT_WEDNESDAY, STORY, recorded
 
@@ -30,6 +30,19 @@ def test_thinning_keeps_the_last_and_no_more_than_asked(rows, most):
     assert len(kept) <= most
     assert kept[-1:] == rows[-1:]
     assert len(kept) == len(rows) or len(kept) > most / 2 - 1
+
+
+@given(st.lists(st.floats(0, 1), max_size=200), st.integers(1, 50))
+def test_thinned_falls_have_the_deepest_of_each_stretch(depths, most):
+    falls = [
+        (datetime(2000, 1, 3, tzinfo=UTC) + timedelta(days=n), d) for n, d in enumerate(depths)
+    ]
+    kept = deepest(falls, most)
+
+    assert len(kept) <= most
+    assert sorted(kept) == kept
+    assert set(kept) <= set(falls)
+    assert max((d for _, d in kept), default=None) == max(depths, default=None)
 
 
 def test_what_is_short_enough_is_whole():

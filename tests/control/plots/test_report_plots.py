@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from control.commands import report as command
 from control.plots.report_plots import (
     PLOTS,
+    drawdown,
     equity,
     rolling_beta,
     rolling_sharpe,
@@ -122,7 +123,22 @@ def test_a_year_has_the_benchmarks_beside_it():
     beside = replace(OTHER, years=(("2019", 0.1), ("2020", 0.2)))
     told = replace(TOLD, benchmark=beside)
 
-    assert list(drawn(years, told).lines[0].get_ydata()) == [10.0, 20.0]
+    axes = drawn(years, told)
+    account, index = axes.containers
+    assert [bar.get_height() for bar in index] == [10.0, 20.0]
+    assert len(account) == len({month[:4] for month, _ in TOLD.monthly})
+    for ours, theirs in zip(account, index, strict=False):
+        assert ours.get_x() + ours.get_width() == pytest.approx(theirs.get_x())
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["account", "index"]
+
+
+def test_the_deepest_fall_is_drawn_however_many_sessions_there_are():
+    falls = [0.01] * 4_000
+    falls[2_345] = 0.28
+    at = [AT[0] + timedelta(days=n) for n in range(len(falls))]
+    axes = drawn(drawdown, replace(NONE, drawdown=tuple(zip(at, falls, strict=True))))
+
+    assert min(axes.lines[0].get_ydata()) == pytest.approx(-28)
 
 
 def test_the_commands_help_names_every_plot():
