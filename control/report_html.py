@@ -10,7 +10,7 @@ from state import report_tables as tables
 from state.report import Report
 from state.report_evolution import bred, genes, promoted, runs, tests
 from state.report_markdown import MONTHS
-from state.report_returns import shape, spreads, years
+from state.report_returns import lately, shape, spreads, years
 from state.report_tables import NOTHING, Listing, money, number, percent
 
 CARDS: Final = (
@@ -41,6 +41,7 @@ def html(told: Report) -> str:
             months(told),
             plot(told, "years"),
             table("Return by calendar year", years(told)),
+            table("The last months and years; of several, a year", lately(told)),
             table("Result", tables.result(told)),
         ),
         section(

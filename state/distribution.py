@@ -7,12 +7,12 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from itertools import groupby
-from statistics import fmean, median, quantiles
+from statistics import NormalDist, fmean, median, quantiles, stdev
 from typing import Final
 
 import msgspec
 
-from state.performance import TAIL, Undefined, some
+from state.performance import TAIL, Undefined, drawdowns, some
 
 Days = Sequence[tuple[date, float]]
 
@@ -39,7 +39,9 @@ class Distribution(msgspec.Struct, frozen=True):
     """The sessions' returns: shape, tails, and the longest runs of sessions that won or lost.
 
     `kurtosis` is beyond a normal distribution's; `tail_ratio` the 95 % quantile over the 5 % one,
-    without signs: above 1 the good sessions are larger than the bad ones.
+    without signs: above 1 the good sessions are larger than the bad ones. `omega` is what was won
+    over what was lost, `ulcer_index` the root mean square drawdown, `probabilistic_sharpe` the
+    probability that the true Sharpe ratio is above zero.
     """
 
     skew: float | None
@@ -48,6 +50,9 @@ class Distribution(msgspec.Struct, frozen=True):
     won_in_a_row: int
     lost_in_a_row: int
     spreads: tuple[Spread, ...]
+    omega: float | None = None
+    ulcer_index: float | None = None
+    probabilistic_sharpe: float | None = None
 
 
 def distribution(days: Days) -> Distribution:
@@ -62,6 +67,9 @@ def distribution(days: Days) -> Distribution:
         spreads=tuple(
             spread(name, linked(days, part)) for name, part in HORIZONS.items() if returns
         ),
+        omega=known(omega, returns),
+        ulcer_index=known(ulcer_index, returns),
+        probabilistic_sharpe=known(probabilistic_sharpe, returns),
     )
 
 
@@ -100,6 +108,29 @@ def tail_ratio(returns: Sequence[float]) -> float:
     if not cuts[0]:
         raise Undefined("the 5 % quantile is zero")
     return abs(cuts[-1] / cuts[0])
+
+
+def omega(returns: Sequence[float]) -> float:
+    """Return the sum of gains over the sum of losses (Keating and Shadwick 2002, about zero)."""
+    lost = -sum(r for r in some(returns) if r < 0)
+    if not lost:
+        raise Undefined("no session lost")
+    return sum(r for r in returns if r > 0) / lost
+
+
+def ulcer_index(returns: Sequence[float]) -> float:
+    """Return the root of the mean squared drawdown (Martin and McCann 1989), as a fraction."""
+    return math.sqrt(fmean(fall**2 for fall in drawdowns(some(returns))))
+
+
+def probabilistic_sharpe(returns: Sequence[float]) -> float:
+    """Return how likely the true Sharpe ratio is above zero (Bailey and Lopez de Prado 2012, 4)."""
+    skew, kurtosis = skewness(returns), excess_kurtosis(returns) + 3
+    ratio = fmean(returns) / stdev(returns)
+    scatter = (1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2) / (len(returns) - 1)
+    if scatter <= 0:
+        raise Undefined("the Sharpe ratio has no standard error")
+    return NormalDist().cdf(ratio / math.sqrt(scatter))
 
 
 def longest(held: Iterable[bool]) -> int:

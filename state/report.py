@@ -28,6 +28,7 @@ from state.rolling import Rolled, rolling
 from state.settings import Limits
 from state.shortfall import Shortfall
 from state.trades import Trade, trades
+from state.trailing import Trailing, trailing
 
 WORST: Final = 5  # falls from a peak that are listed
 DIGITS: Final = 9  # of a drawdown in the series
@@ -113,6 +114,7 @@ class Report(msgspec.Struct, frozen=True):
     by_regime: tuple[Contribution, ...] = ()
     distribution: Distribution = Distribution(None, None, None, 0, 0, ())
     rolling: tuple[Rolled, ...] = ()
+    trailing: tuple[Trailing, ...] = ()
 
 
 def report(
@@ -167,6 +169,7 @@ def report(
         by_regime=told.contributed.by_regime(),
         distribution=distribution(returns.days),
         rolling=rolling(returns.days, {s.session: s.at for s in told.sessions}, beside),
+        trailing=trailing(returns.days, beside),
     )
 
 

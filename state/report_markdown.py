@@ -6,7 +6,7 @@ from typing import Final
 from state import report_tables as tables
 from state.report import Report
 from state.report_evolution import genes, promoted, runs, tests
-from state.report_returns import shape, spreads, years
+from state.report_returns import lately, shape, spreads, years
 from state.report_tables import NOTHING, Listing, percent
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -30,6 +30,7 @@ def markdown(told: Report) -> str:
         *section("Against the baselines", table(tables.baselines(told))),
         *section("Months", table(months(told))),
         *section("Years", table(years(told))),
+        *section("The last months and years, of several a year", table(lately(told))),
         *section("How returns were spread", table(spreads(told))),
         *section("Their shape", table(shape(told))),
         *section("Deepest falls", table(tables.falls(told))),

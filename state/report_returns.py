@@ -18,6 +18,19 @@ def years(told: Report) -> Listing:
     )  # fmt: skip
 
 
+def lately(told: Report) -> Listing:
+    """Return what the last months and years brought, and the benchmark."""
+    name = told.benchmark.name if told.benchmark else NOTHING
+    return listing(
+        ("The last", "Since", "Account", name, "Beyond it"),
+        (
+            (t.of, str(t.since), percent(t.ours), percent(t.theirs),
+             percent(None if t.theirs is None else t.ours - t.theirs))
+            for t in told.trailing
+        ),
+    )  # fmt: skip
+
+
 def yearly(told: Report) -> dict[str, float]:
     """Return the account's return by calendar year, its months linked."""
     factors: dict[str, float] = {}
@@ -44,6 +57,9 @@ def shape(told: Report) -> Listing:
     if not d.spreads:
         return figures()
     return figures(
+        ("Sharpe above zero, probability", percent(d.probabilistic_sharpe)),
+        ("Omega, won over lost", number(d.omega)),
+        ("Ulcer index", percent(d.ulcer_index)),
         ("Skew", number(d.skew)),
         ("Kurtosis, beyond a normal one", number(d.kurtosis)),
         ("Tail ratio, 95 % over 5 %", number(d.tail_ratio)),

@@ -29,6 +29,21 @@ def test_the_shape_is_what_other_libraries_say():
     assert FOUND.tail_ratio == pytest.approx(empyrical.tail_ratio(RETURNS))
 
 
+def test_what_was_won_for_what_was_lost_is_what_other_libraries_say():
+    wealth = np.concatenate(([1.0], np.cumprod(1 + RETURNS)))
+    falls = (1 - wealth / np.maximum.accumulate(wealth))[1:]
+
+    assert FOUND.omega == pytest.approx(empyrical.omega_ratio(RETURNS))
+    assert FOUND.ulcer_index == pytest.approx(np.sqrt(np.mean(falls**2)))
+
+
+def test_the_same_returns_have_these_figures_in_quantstats():
+    """Version 0.0.86, run once apart; its ulcer index divides by one session less."""
+    assert FOUND.omega == pytest.approx(0.9431015440945484)
+    assert FOUND.ulcer_index == pytest.approx(0.32452521698620695 * np.sqrt(1499 / 1500))
+    assert FOUND.probabilistic_sharpe == pytest.approx(0.20210170853545995)
+
+
 @pytest.mark.parametrize(
     ("name", "rule"), [("session", "B"), ("week", "W"), ("month", "ME"), ("year", "YE")]
 )
@@ -80,3 +95,4 @@ def test_what_the_returns_do_not_have_is_not_zero(returns):
     found = distribution([(date(2022, 1, 1 + n), r) for n, r in enumerate(returns)])
 
     assert (found.skew, found.kurtosis, found.tail_ratio) == (None, None, None)
+    assert (found.omega, found.probabilistic_sharpe) == (None, None)
