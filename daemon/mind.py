@@ -8,30 +8,29 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, ParamSpec, TypeVar
+from functools import partial
+from typing import Any, Final, ParamSpec, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.belief_rows import as_shown, bars_of, column, drift_of, journaled
+from daemon.belief_rows import column
 from daemon.seams import Pool
+from daemon.thinking import Awake, Past, Step, Thinking
 from state.belief import Belief
 from state.instrument import Symbol
 from state.quote import Close
 from state.status import BeliefFacts
-from strategies.active_inference import Thought, decide, distance
-from strategies.belief import WARM_UP, BeliefUnreadable, aligned, belief_of, blank
-from strategies.belief import Belief as Held
-from strategies.drift import ALARMING, CALMING, Drift, drifted, expected, none_yet
-from strategies.inference import Engine, NumpyEngine, make_engine
-from strategies.learning import configured, hashes, in_use, users
+from strategies.belief import WARM_UP
+from strategies.drift import ALARMING, CALMING
+from strategies.learning import users
 from strategies.market_model import Tables
-from strategies.observation import Bars
 from strategies.sizing import Limits
 
 PATIENCE: Final = 60.0  # seconds a bar may take; past that there are no new targets
 WAKING: Final = 180.0  # seconds until the first one, with everything still to be compiled
+TRIES: Final = 3  # to catch up with closes, before they are given up
 ALIKE: Final = 1e-9  # how far two engines of the same mathematics may be apart
 
 Array = NDArray[np.float64]
@@ -41,33 +40,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-class Past(msgspec.Struct, frozen=True):
-    """A close of the past, and what was held of each symbol then, as a fraction of equity."""
-
-    close: Close
-    held: Mapping[Symbol, float] = {}
-
-
 Recall = Callable[[int], Awaitable[Sequence[Past]]]
-
-
-class Awake(msgspec.Struct, frozen=True):
-    """A mind ready for the next bar, and where its belief came from."""
-
-    engine: Engine
-    held: Held
-    drift: Drift
-    origin: Literal["stored", "rebuilt", "blank"]
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One bar further: the belief to go on from, and what the journal gets of it."""
-
-    held: Held
-    drift: Drift
-    belief: Belief
-    weights: Array
-    apart: float | None  # from the other engine, where that was asked
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -92,10 +65,14 @@ class Mind:
         cache: str | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        self._pool, self._model, self._limits = pool, model, limits
-        self._symbols = tuple(symbols)
-        self._name, self._cache, self.patience = engine, cache, patience
-        self._learning, self._hashes = learning, hashes(model, learning=learning)
+        self._pool, self._symbols, self.patience = pool, tuple(symbols), patience
+        self._name, self._learning = engine, learning
+        self._thinking = Thinking(
+            model, symbols, limits, engine=engine, learning=learning, cache=cache
+        )
+        self._missed: list[Past] = []  # closes that came while it could not think, oldest first
+        self._reached: datetime | None = None  # the last close that is in what it believes
+        self._failures = 0  # in a row, while there was something to catch up with
         self._awake: Awake | None = None
         self._recall: Recall | None = None
         self._last: Belief | None = None
@@ -110,10 +87,6 @@ class Mind:
         self.forbidden = ""  # why what it wants may not be traded; it thinks on
 
     @property
-    def _hash(self) -> str:
-        return self._hashes[0]
-
-    @property
     def symbols(self) -> tuple[Symbol, ...]:
         """Return what it has beliefs about."""
         return self._symbols
@@ -121,34 +94,39 @@ class Mind:
     async def wake(self, last: Belief | None, recall: Recall) -> None:
         """Load the engine, and go on from the `last` belief; one of another model is refused.
 
-        Then it is rebuilt from the closes that `recall` finds. Nothing is raised: what went wrong
-        is an alarm, and the next close tries again.
+        Then it is rebuilt from the closes that `recall` finds; one that goes on is told of those
+        after it. Nothing is raised: what went wrong is an alarm, and the next close tries again.
         """
         self._last, self._recall, self._waking = last, recall, True
         try:
             past: Sequence[Past] = ()
-            if not self._goes_on(last):
+            if last is not None and self._thinking.goes_on(last):
+                if any(one.close.at > last.at for one in await recall(1)):
+                    past = since(await recall(WARM_UP), last)
+            else:
                 if last is not None:
                     log.warning(
                         "belief_refused",
-                        extra={"stored": last.model_hash, "configured": self._hash},
+                        extra={"stored": last.model_hash, "configured": self._thinking.hash},
                     )
                 past = await recall(WARM_UP)
-            self._awake = await self._within(WAKING, self._awakened, last, past)
+            self._awake = await self._within(WAKING, self._thinking.awakened, last, past)
         except Exception as e:  # noqa: BLE001 whatever it is, trading goes on without new targets
             self._fail("mind_not_awake", e)
             return
         finally:
             self._waking = False
         self._at = last.at if last is not None and self._awake.origin == "stored" else None
+        self._reached = past[-1].close.at if past else self._at
         self._failure = ""
         log.info("mind_awake", extra={"engine": self._name, "belief": self._awake.origin})
 
     async def become(self, model: Tables) -> None:
         """Think by another model from the next close on; its belief is rebuilt from the closes."""
-        if (found := hashes(model, learning=self._learning)) == self._hashes:
+        thinking = self._thinking.by(model)
+        if thinking.hashes == self._thinking.hashes:
             return
-        self._model, self._hashes, self._awake = model, found, None
+        self._thinking, self._awake, self._reached = thinking, None, None
         self._parity, self._checked = None, self._name == "numpy"
         if self._recall is not None:
             await self.wake(None, self._recall)
@@ -161,31 +139,59 @@ class Mind:
         if self._busy is not None and not self._busy.done():
             self._failure = "an earlier bar is still being thought about"
             log.error("mind_busy", extra={"session": close.session.isoformat()})
+            self._miss(close, held)
             return None
         if self._awake is None and self._recall is not None and not self._waking:
             await self.wake(self._last, self._recall)
         awake = self._awake
         if awake is None:
+            self._miss(close, held)
             return None
+        behind = self._behind(close)
         try:
             step = await self._within(
-                self.patience, self._stepped, awake, close, held, not self._checked
+                WAKING if behind else self.patience,
+                partial(self._thinking.caught_up, awake, behind),
+                close,
+                held,
+                not self._checked,
             )
             self._compared(step.apart)
         except Exception as e:  # noqa: BLE001 as above
             self._fail("mind_failed", e, session=close.session.isoformat())
+            self._failures += bool(behind)
+            self._miss(close, held)
             return None
         self._awake = msgspec.structs.replace(awake, held=step.held, drift=step.drift)
         self._last, self._at, self._failure = step.belief, close.at, ""
+        self._missed, self._reached, self._failures = [], close.at, 0
         self._notice(step)
         return Outcome(step.belief, dict(zip(self._symbols, step.weights.tolist(), strict=True)))
+
+    def _miss(self, close: Close, held: Array) -> None:
+        """Keep a close that could not be thought about, for the next that can."""
+        told = dict(zip(self._symbols, held.tolist(), strict=True))
+        self._missed = [*self._missed, Past(close, told)][-WARM_UP:]
+
+    def _behind(self, close: Close) -> Sequence[Past]:
+        """Return the closes to catch up with first; none once one has failed again and again."""
+        behind = [
+            one
+            for one in self._missed
+            if one.close.at < close.at and (self._reached is None or one.close.at > self._reached)
+        ]
+        if behind and self._failures >= TRIES:
+            log.error("closes_skipped", extra={"sessions": [f"{p.close.session}" for p in behind]})
+            self._missed, self._failures = [], 0
+            return ()
+        return behind
 
     def facts(self) -> BeliefFacts:
         """Return how the mind is, for the status."""
         return BeliefFacts(
             engine=self._name,
             ready=self._awake is not None and not self._failure,
-            model_hash=self._hash,
+            model_hash=self._thinking.hash,
             at=self._at,
             origin=self._awake.origin if self._awake else None,
             parity=self._parity,
@@ -196,9 +202,6 @@ class Mind:
             learned=users(self._awake.held) if self._awake else (),
         )
 
-    def _goes_on(self, last: Belief | None) -> bool:
-        return last is not None and last.model_hash in self._hashes
-
     async def _within(
         self, seconds: float, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -208,58 +211,6 @@ class Mind:
         self._busy = answer
         async with asyncio.timeout(seconds):
             return await asyncio.shield(answer)
-
-    def _awakened(self, last: Belief | None, past: Sequence[Past]) -> Awake:
-        """Return the mind ready to go on; runs in its thread."""
-        engine = make_engine(self._name, self._model, self._cache)
-        nothing = Bars(*np.full((3, len(self._symbols)), np.nan))
-        held, drift = blank(self._symbols, self._model), none_yet(len(self._symbols))
-        origin: Literal["stored", "rebuilt", "blank"] = "blank"
-        if last is not None and self._goes_on(last):
-            try:
-                held = aligned(belief_of(last.memory), self._symbols, self._model)
-            except BeliefUnreadable as e:
-                log.warning("belief_unreadable", extra={"detail": str(e)})
-            else:
-                drift, origin = drift_of(last, self._symbols), "stored"
-        held = configured(held, self._model, learning=self._learning)
-        plain = NumpyEngine(self._model)  # the same to rounding, and in half the time
-        for one in past:
-            weights = np.array([one.held.get(symbol, 0.0) for symbol in self._symbols])
-            bars = bars_of(one.close, self._symbols)
-            thought = decide(self._model, plain, held, bars, weights, self._limits)
-            drift = self._drifted(drift, held, thought)
-            held, origin = thought.belief, "rebuilt"
-        # once for nothing, so that the first bar of the market finds everything compiled
-        decide(self._model, engine, held, nothing, np.zeros(len(self._symbols)), self._limits)
-        return Awake(engine, held, drift, origin)
-
-    def _stepped(self, awake: Awake, close: Close, weights: Array, compare: bool) -> Step:
-        """Return what one bar leads to; runs in the mind's thread."""
-        bars = bars_of(close, self._symbols)
-        thought = decide(self._model, awake.engine, awake.held, bars, weights, self._limits)
-        drift = self._drifted(awake.drift, awake.held, thought)
-        belief = journaled(
-            thought,
-            engine=self._name,
-            model=self._model,
-            model_hash=self._hash,
-            at=close.at,
-            symbols=self._symbols,
-            held=weights,
-            drift=drift,
-        )
-        apart = None
-        if compare:
-            oracle = NumpyEngine(self._model)
-            other = decide(self._model, oracle, awake.held, bars, weights, self._limits)
-            apart = distance(thought, other)
-        return Step(thought.belief, drift, belief, thought.weights, apart)
-
-    def _drifted(self, drift: Drift, before: Held, thought: Thought) -> Drift:
-        ranged, by = thought.seen.range_bin >= 0, in_use(self._model, before)
-        mean, variance = expected(self._model, before.posterior, ranged, by)
-        return as_shown(drifted(drift, thought.surprise, mean, variance))
 
     def _compared(self, apart: float | None) -> None:
         """Take note of the first bar's comparison with the numpy engine; raise when they differ."""
@@ -290,6 +241,20 @@ class Mind:
     def _fail(self, event: str, why: Exception, **more: str) -> None:
         self._failure = str(why) or type(why).__name__
         log.error(event, exc_info=why, extra={"engine": self._name, **more})
+
+
+def since(past: Sequence[Past], last: Belief) -> Sequence[Past]:
+    """Return the closes after a belief, each with what was held as far as that is on record.
+
+    A close without a belief of its own says nothing of it: then what the last one said stands.
+    """
+    found: list[Past] = []
+    held: Mapping[Symbol, float] = column(last, "held")
+    for one in past:
+        held = one.held or held
+        if one.close.at > last.at:
+            found.append(Past(one.close, held))
+    return found
 
 
 def seen(answer: asyncio.Future[Any]) -> None:

@@ -10,8 +10,9 @@ from typing import Final
 
 from daemon.belief_rows import column
 from daemon.feeds.opening import PriceFeed
-from daemon.mind import Mind, Past
+from daemon.mind import Mind
 from daemon.seams import Pool, Store
+from daemon.thinking import Past
 from state.belief_answers import last_closes
 from state.instrument import Symbol
 from state.quote import Close

@@ -10,14 +10,15 @@ from msgspec.structs import replace
 from daemon.belief_rows import column
 from daemon.feeds.bundle import STOCKS, bundled
 from daemon.feeds.price_file import read_prices
-from daemon.mind import Mind, Past
+from daemon.mind import Mind
 from daemon.pool import InlinePool, ThreadPool
+from daemon.thinking import Past
 from state.belief import instruments
 from state.canonical import body_of, event_in
 from state.event import BarsClosed
 from state.instrument import ZERO
 from state.quote import Close
-from strategies.belief import belief_bytes, belief_of
+from strategies.belief import WARM_UP, belief_bytes, belief_of
 from strategies.genome import DEFAULT
 from strategies.market_model import model_hash, tables
 from strategies.sizing import Limits
@@ -203,6 +204,109 @@ async def test_one_that_takes_too_long_is_not_waited_for(caplog):
     await asyncio.sleep(0)
     again = await one.think(closes()[1], NOTHING)
     assert (first.belief, again.belief) == (whole[0].belief, whole[1].belief)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "pymdp"])
+async def test_closes_that_were_missed_are_caught_up_with_bit_for_bit(engine):
+    def made(pool):
+        return Mind(pool, MODEL, SYMBOLS, LIMITS, engine=engine)
+
+    pool, whole = Refusing(), made(InlinePool())
+    one = made(pool)
+    for each in (whole, one):
+        await each.wake(None, nothing_past)
+    held = np.array([0.3, 0.2, 0.1])
+    for n, close in enumerate(closes()[:60]):
+        undisturbed = await whole.think(close, held * (n % 3))
+        pool.failing = n in {20, 21, 40}
+        found = await one.think(close, held * (n % 3))
+        assert found is None if pool.failing else found == undisturbed
+
+
+async def test_what_came_while_a_bar_took_too_long_is_caught_up_with_in_order():
+    pool = Slow()
+    one, whole = await awake(pool=pool), await awake()
+    undisturbed = [await whole.think(close, NOTHING) for close in closes()[:30]]
+    for close in closes()[:20]:
+        await one.think(close, NOTHING)
+    pool.go.clear()
+    one.patience = 0.0
+    for close in closes()[20:25]:
+        assert await one.think(close, NOTHING) is None
+    pool.go.set()
+    one.patience = 60.0
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert await one.think(closes()[25], NOTHING) == undisturbed[25]
+    assert one.facts().ready
+
+
+async def test_a_restart_catches_up_with_the_closes_that_have_no_belief():
+    whole = await thought(await awake(), closes()[:60])
+    held = dict(zip(SYMBOLS, whole[49].targets.values(), strict=True))
+    last = from_disk(whole[49].belief)
+    asked = []
+
+    async def recall(count):
+        asked.append(count)
+        known = [Past(close, held) for close in closes()[:50]]
+        return [*known, *(Past(close) for close in closes()[50:55])][-count:]
+
+    one = await awake(last, recall)
+    never_gone = await awake(last)
+    weights = np.array(list(held.values()))
+    for close in closes()[50:55]:
+        await never_gone.think(close, weights)
+
+    assert one.facts().origin == "stored"
+    assert asked == [1, WARM_UP]
+    after = await one.think(closes()[55], weights)
+    assert after == await never_gone.think(closes()[55], weights)
+
+
+async def test_a_restart_without_such_closes_reads_one():
+    belief = from_disk((await thought(await awake(), closes()[:30]))[-1].belief)
+    asked = []
+
+    async def recall(count):
+        asked.append(count)
+        return [Past(closes()[29])]
+
+    await awake(belief, recall)
+    assert asked == [1]
+
+
+class Choking(InlinePool):
+    """A pool that fails at whatever has a certain close in it."""
+
+    def __init__(self, bad):
+        self.bad = bad
+
+    async def run(self, work, *args, **kwargs):
+        if self.bad in closes_among((*getattr(work, "args", ()), *args)):
+            raise ArithmeticError("no such bar can be thought about")
+        return await super().run(work, *args, **kwargs)
+
+
+def closes_among(told):
+    """The closes in what a mind's thread is given, the missed ones too."""
+    missed = [past.close for each in told if isinstance(each, list) for past in each]
+    return [each for each in told if isinstance(each, Close)] + missed
+
+
+async def test_a_close_that_nobody_can_think_about_is_given_up_after_some_tries(caplog):
+    one, without = await awake(pool=Choking(closes()[30])), await awake()
+    for close in closes()[:30]:
+        await one.think(close, NOTHING)
+        await without.think(close, NOTHING)
+    failed = [await one.think(close, NOTHING) for close in closes()[30:34]]
+    assert failed == [None] * 4
+    assert "closes_skipped" not in caplog.text
+
+    found = await one.think(closes()[34], NOTHING)
+    assert "closes_skipped" in caplog.text
+    assert found == await without.think(closes()[34], NOTHING)
 
 
 async def test_symbols_come_and_go_while_the_others_go_on():
