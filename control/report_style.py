@@ -28,8 +28,9 @@ figcaption{text-align:center}
 .wide{overflow-x:auto}
 .wide,figure{background:linear-gradient(90deg,var(--paper) 40%,transparent) left/3rem 100% local,
 linear-gradient(270deg,var(--paper) 40%,transparent) right/3rem 100% local,
-linear-gradient(90deg,var(--edge),transparent) left/1rem 100% scroll,
-linear-gradient(270deg,var(--edge),transparent) right/1rem 100% scroll;background-repeat:no-repeat}
+linear-gradient(90deg,var(--edge),transparent) left/1rem calc(100% - 4px) scroll,
+linear-gradient(270deg,var(--edge),transparent) right/1rem calc(100% - 4px) scroll;
+background-repeat:no-repeat}
 table{border-collapse:collapse;width:100%;margin:1rem 0;font-size:.87rem}
 caption{text-align:left;padding:.2rem 0}
 th,td{padding:.25rem .5rem;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 POINTS: Final = 1500  # of a line; more than any screen has columns for it
 TENFOLD: Final = 10
+SHADED: Final = 5  # falls less than a fifth as deep as the deepest are not
 EPOCH: Final = date(1970, 1, 1)
 BINS: Final = 12  # of a distribution, to each side of zero
 STACKED: Final = len(SERIES) - 1  # symbols with an area of their own; the rest are one
@@ -38,6 +39,8 @@ def equity(told: Report) -> Draw:
     def draw(axes: "Axes") -> None:
         axes.xaxis_date()
         for fall in told.underwater:
+            if SHADED * fall.depth < told.underwater[0].depth:
+                continue  # beside the deepest it is none
             axes.axvspan(
                 day(fall.peak), day(fall.recovered or last or fall.trough),
                 color=SERIES[1], alpha=0.1, linewidth=0,

@@ -97,10 +97,11 @@ def test_what_grew_tenfold_is_drawn_so_that_equal_distances_are_equal_returns(va
     assert drawn(equity, replace(NONE, equity=worth(*values))).get_yscale() == scale
 
 
-def test_falls_are_shaded_from_their_peak_to_the_recovery_or_the_end():
+def test_deep_falls_are_shaded_from_their_peak_to_the_recovery_or_the_end():
     falls = (
         Underwater(date(2019, 3, 4), date(2019, 3, 5), date(2019, 3, 6), 0.2, 2),
         Underwater(date(2019, 3, 6), date(2019, 3, 7), None, 0.1, 1),
+        Underwater(date(2019, 3, 1), date(2019, 3, 2), date(2019, 3, 3), 0.039, 2),
     )
     axes = drawn(equity, replace(NONE, equity=worth(10, 8, 10, 9), underwater=falls))
 
