@@ -6,6 +6,7 @@ from control.protocol import Beliefs, Exit, Fault, Reply
 from daemon.seams import Store
 from state.belief import Belief
 from state.belief_answers import BeliefAnswer, belief_at, beliefs, difference
+from state.blended import STRATEGY as BLEND
 from state.explain import Explanation
 from state.recounting import recounted
 from state.snapshot import Snapshot
@@ -28,7 +29,7 @@ async def believed(ask: Beliefs, now: Snapshot, store: Store) -> BeliefAnswer:
     after = now.belief if ask.at is None else await at(ask.at, store)
     if after is None:
         message = "nothing is believed yet"
-        if now.start is not None and now.start.strategy != "active_inference":
+        if now.start is not None and now.start.strategy not in {"active_inference", BLEND}:
             message = f"the strategy {now.start.strategy} has no beliefs"
         hint = "`tm status` says whether the mind is ready"
         fault = Fault("NO_BELIEFS", message, hint)
