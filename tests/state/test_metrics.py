@@ -137,15 +137,25 @@ def test_beside_a_benchmark():
     [
         pytest.param(
             {MONDAY: 100.0, WEDNESDAY: 110.0},
-            Compared((pytest.approx(1.0058 * 15_262 / 15_058 - 1),), (pytest.approx(0.1),), 1),
+            Compared(
+                (WEDNESDAY,),
+                (pytest.approx(1.0058 * 15_262 / 15_058 - 1),),
+                (pytest.approx(0.1),),
+                1,
+            ),
             id="a gap joins two sessions of ours",
         ),
         pytest.param(
             {MONDAY: 100.0, TUESDAY: -1.0, WEDNESDAY: 110.0, THURSDAY: 120.0},
-            Compared((pytest.approx(1.0058 * 15_262 / 15_058 - 1),), (pytest.approx(0.1),), 1),
+            Compared(
+                (WEDNESDAY,),
+                (pytest.approx(1.0058 * 15_262 / 15_058 - 1),),
+                (pytest.approx(0.1),),
+                1,
+            ),
             id="a price that is none is a gap",
         ),
-        pytest.param({}, Compared((), (), 3), id="nothing in common"),
+        pytest.param({}, Compared((), (), (), 3), id="nothing in common"),
     ],
 )
 def test_only_sessions_that_both_have_are_compared(benchmark, beside):
@@ -159,7 +169,7 @@ def test_a_period_is_compared_from_the_close_before_it():
     closes = {TUESDAY: 100.0, WEDNESDAY: 103.0, WEDNESDAY + timedelta(days=9): 1.0}
 
     assert compared(told, returns_of(told), closes) == Compared(
-        (pytest.approx(204 / 15_058),), (pytest.approx(0.03),), 0
+        (WEDNESDAY,), (pytest.approx(204 / 15_058),), (pytest.approx(0.03),), 0
     )
 
 
