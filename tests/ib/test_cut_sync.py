@@ -65,7 +65,10 @@ async def test_cut_at_what_is_asked_once_it_asks_again(tmp_path, kind, when):
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("when", WHEN)
+@pytest.mark.parametrize(
+    "when",
+    [when if when == "mid" else pytest.param(when, marks=pytest.mark.nightly) for when in WHEN],
+)
 async def test_cut_at_each_message_of_the_synchronisation_it_comes_back(tmp_path, when):
     async with traded(tmp_path) as (one, fake, quiet):
         await asked(one, SubmitOrder("buy", "PG", D(50), D(98)), "rests", quiet)

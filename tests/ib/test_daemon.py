@@ -111,6 +111,7 @@ def test_a_client_id_in_use_is_waited_for(desk, made):
     desk.until(desk.ready_to_trade, READY_AGAIN)
 
 
+@pytest.mark.nightly  # it waits for the library's own patience; `test_gateway` hangs one by day
 def test_a_gateway_that_accepts_and_never_answers_is_no_end(desk, made):
     answer_again = made.hang_handshake()
     desk.start().until(lambda: desk.ask(Health()))

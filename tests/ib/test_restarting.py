@@ -224,6 +224,7 @@ def test_the_doctor_says_whether_it_is_on():
     )
 
 
+@pytest.mark.nightly  # a whole window of the real clock; by day the clock is a fake
 def test_a_daemon_sends_nothing_in_the_window_and_says_until_when(tmp_path):
     now = datetime.now(UTC)
     clock = (now - timedelta(minutes=1)).strftime("%H:%M")
