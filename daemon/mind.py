@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
 
 import msgspec
@@ -30,7 +29,7 @@ from strategies.sizing import Limits
 
 PATIENCE: Final = 60.0  # seconds a bar may take; past that there are no new targets
 WAKING: Final = 180.0  # seconds until the first one, with everything still to be compiled
-TRIES: Final = 3  # to catch up with closes, before they are given up
+TRIES: Final = 3  # to take a close that was missed, before it may be left out
 ALIKE: Final = 1e-9  # how far two engines of the same mathematics may be apart
 
 Array = NDArray[np.float64]
@@ -72,7 +71,7 @@ class Mind:
         )
         self._missed: list[Past] = []  # closes that came while it could not think, oldest first
         self._reached: datetime | None = None  # the last close that is in what it believes
-        self._failures = 0  # in a row, while there was something to catch up with
+        self._failures = 0  # in a row, at the first of them
         self._awake: Awake | None = None
         self._recall: Recall | None = None
         self._last: Belief | None = None
@@ -147,19 +146,14 @@ class Mind:
         if awake is None:
             self._miss(close, held)
             return None
-        behind = self._behind(close)
         try:
+            awake = await self._caught_up(awake, close)
             step = await self._within(
-                WAKING if behind else self.patience,
-                partial(self._thinking.caught_up, awake, behind),
-                close,
-                held,
-                not self._checked,
+                self.patience, self._thinking.stepped, awake, close, held, not self._checked
             )
             self._compared(step.apart)
         except Exception as e:  # noqa: BLE001 as above
             self._fail("mind_failed", e, session=close.session.isoformat())
-            self._failures += bool(behind)
             self._miss(close, held)
             return None
         self._awake = msgspec.structs.replace(awake, held=step.held, drift=step.drift)
@@ -173,18 +167,31 @@ class Mind:
         told = dict(zip(self._symbols, held.tolist(), strict=True))
         self._missed = [*self._missed, Past(close, told)][-WARM_UP:]
 
-    def _behind(self, close: Close) -> Sequence[Past]:
-        """Return the closes to catch up with first; none once one has failed again and again."""
+    async def _caught_up(self, awake: Awake, close: Close) -> Awake:
+        """Take the closes that were missed before `close`, oldest first; raise what stops it.
+
+        What was taken stays so. One that fails again and again, where the next does not, is left
+        out: no bar keeps all that come after it from being thought about.
+        """
         behind = [
             one
             for one in self._missed
             if one.close.at < close.at and (self._reached is None or one.close.at > self._reached)
         ]
-        if behind and self._failures >= TRIES:
-            log.error("closes_skipped", extra={"sessions": [f"{p.close.session}" for p in behind]})
-            self._missed, self._failures = [], 0
-            return ()
-        return behind
+        while behind:
+            first, *behind = behind
+            try:
+                awake = await self._within(self.patience, self._thinking.caught_up, awake, first)
+            except Exception:
+                self._failures += 1
+                if self._failures <= TRIES or not behind:
+                    raise
+                skipped, (first, *behind) = first, behind
+                awake = await self._within(self.patience, self._thinking.caught_up, awake, first)
+                log.exception("close_skipped", extra={"session": f"{skipped.close.session}"})
+            self._awake, self._missed, self._failures = awake, behind, 0
+            self._reached = first.close.at
+        return awake
 
     def facts(self) -> BeliefFacts:
         """Return how the mind is, for the status."""

@@ -90,14 +90,10 @@ class Thinking:
         """Return whether a belief that was stored is one of this model."""
         return last is not None and last.model_hash in self.hashes
 
-    def caught_up(
-        self, awake: Awake, missed: Sequence[Past], close: Close, weights: Array, compare: bool
-    ) -> Step:
-        """Return what one bar leads to, after those that were missed, oldest first."""
-        for one in missed:
-            held, drift = self._taken(awake.engine, awake.held, awake.drift, one)
-            awake = msgspec.structs.replace(awake, held=held, drift=drift)
-        return self.stepped(awake, close, weights, compare)
+    def caught_up(self, awake: Awake, one: Past) -> Awake:
+        """Return the mind after a close that it had missed."""
+        held, drift = self._taken(awake.engine, awake.held, awake.drift, one)
+        return msgspec.structs.replace(awake, held=held, drift=drift)
 
     def _taken(self, engine: Engine, held: Held, drift: Drift, one: Past) -> tuple[Held, Drift]:
         """Return what is believed after a close of the past."""
