@@ -121,14 +121,17 @@ class Mind:
         log.info("mind_awake", extra={"engine": self._name, "belief": self._awake.origin})
 
     async def become(self, model: Tables) -> None:
-        """Think by another model from the next close on; its belief is rebuilt from the closes."""
+        """Think by another model from the next close on.
+
+        Its belief is the one on record where that is its own, else rebuilt from the closes.
+        """
         thinking = self._thinking.by(model)
         if thinking.hashes == self._thinking.hashes:
             return
         self._thinking, self._awake, self._reached = thinking, None, None
         self._parity, self._checked = None, self._name == "numpy"
         if self._recall is not None:
-            await self.wake(None, self._recall)
+            await self.wake(self._last, self._recall)
 
     async def think(self, close: Close, held: Array) -> Outcome | None:
         """Return what a close lets one believe and want; None when nobody can say.

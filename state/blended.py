@@ -36,8 +36,8 @@ class Share(msgspec.Struct, frozen=True):
 
     @property
     def drawdown(self) -> float:
-        """Return how far its book is below its best, a fraction."""
-        return 1.0 - self.equity / self.peak if self.peak > 0.0 else 0.0
+        """Return how far its book is below its best, a fraction; 1 of a book that has nothing."""
+        return 1.0 - self.equity / self.peak if self.equity > 0.0 < self.peak else 1.0
 
 
 class Blended(msgspec.Struct, frozen=True):
@@ -83,6 +83,11 @@ def parts(blend: Blended) -> dict[str, dict[Symbol, float]]:
 def scope_of(member: str) -> str:
     """Return the scope of a member's halt."""
     return f"{SCOPE}{member}"
+
+
+def halted_in(blend: Blended | None) -> tuple[str, ...]:
+    """Return the members whose capital is in cash after a close."""
+    return tuple(one.name for one in blend.shares if one.halted) if blend else ()
 
 
 def members(blend: Blended | None, halts: Container[str]) -> tuple[MemberAnswer, ...]:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
+from state.blended import halted_in
 from state.event import BarsClosed
 from state.quote import Mark
 from state.snapshot import Day, Snapshot
@@ -48,6 +49,7 @@ def closed(now: Snapshot, event: BarsClosed) -> Snapshot:
         targets=event.targets if event.targets is not None else now.targets,
         decided=event.session if event.targets is not None else now.decided,
         undecided="" if event.targets is not None else event.undecided or now.undecided,
+        without=halted_in(event.blend) if event.targets is not None else now.without,
         strategy=event.strategy or now.strategy,
         belief=event.belief if event.belief is not None else now.belief,
         blend=event.blend if event.blend is not None else now.blend,

@@ -97,7 +97,7 @@ def moment(returns: Sequence[float], power: int) -> float:
     """Return the standardised central moment of the sample."""
     mean = fmean(returns)
     deviation = math.sqrt(fmean((r - mean) ** 2 for r in returns))
-    if not deviation:
+    if not deviation or len(set(returns)) == 1:
         raise Undefined("every session's return is the same")
     return fmean(((r - mean) / deviation) ** power for r in returns)
 

@@ -69,9 +69,10 @@ class Snapshot(msgspec.Struct, frozen=True):
     difference; the journal knows all. `cash_moves` are the latest ones by reference, so that those
     the broker may not know yet can be told apart. `recent` are the submission times of the last
     minute. `closing` is the equity at the last close and `high_water` the greatest at any, both
-    moved with deposits and withdrawals. `decided` is the session that the targets are of, and
-    `undecided` why the strategy failed at a close since, which ends their use. `expected` is what
-    somebody announced, `pending` the cash booked that nobody explained yet. `None` in `start` means
+    moved with deposits and withdrawals. `decided` is the session that the targets are of,
+    `undecided` why the strategy failed at a close since, which ends their use, and `without` the
+    members of a blend whose capital they leave in cash. `expected` is what somebody announced,
+    `pending` the cash booked that nobody explained yet. `None` in `start` means
     nothing was ever started. `start.limits` are those in force; `configured` are those the
     configuration asks for, `tuned` the names of the ones somebody set since. `usage` is by
     principal, `asker` the last command and who asked for it.
@@ -93,6 +94,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     targets: Mapping[Symbol, float] | None = None
     decided: date | None = None
     undecided: str = ""
+    without: tuple[str, ...] = ()
     strategy: str = ""
     belief: Belief | None = None
     blend: Blended | None = None

@@ -9,13 +9,14 @@ from msgspec.structs import replace
 from state.belief_answers import told as without_bytes
 from state.blended import Blended, Share, members, parts
 from state.chronicle import chronicle
-from state.command import CloseBars, Halt, Resume
+from state.command import CloseBars, ExecutePlan, Halt, MakePlan, Rebalance, Resume
 from state.contributions import Contribution
 from state.decider import decide
 from state.denial import Code
-from state.event import Halted
+from state.event import Halted, PlanMade
 from state.explain import wanted
 from state.period import Period
+from state.planning import not_ready
 from state.report import report
 from state.snapshot import Snapshot
 from state.status import status
@@ -137,3 +138,49 @@ def test_events_are_shown_without_its_bytes():
     close = replace(bars(50, 100), blend=blend())
 
     assert without_bytes(close).blend == replace(blend(), memory=b"")
+
+
+def decided(now, share, *, day):
+    """Return what is known after a close whose targets were decided with a share so."""
+    close = bars(50, 100, day=day)
+    made = CloseBars(
+        close.at, close.session, close.bars, {"KO": 0.3}, "blend",
+        blend=blend(share, wishes=((0.5, 0.0),)),
+    )  # fmt: skip
+    return told(now, made).now
+
+
+def test_what_a_member_wanted_is_not_traded_once_it_is_halted():
+    now = decided(funded(), STEADY, day=1)
+    plan = the(asked(now, MakePlan(), key="p"), PlanMade).plan
+    planned = asked(now, MakePlan(), key="p").now
+    now = asked(planned, Halt("drill", "strategy:steady"), key="h").now
+
+    assert not_ready(now).code == Code.TARGETS_STALE
+    assert "steady wanted, which was halted since" in not_ready(now).message
+    for key, command in (("r", Rebalance()), ("x", ExecutePlan(plan.plan_id))):
+        assert decide(now, command, MOMENT, cause(key=key)).code == Code.TARGETS_STALE
+
+    now = decided(now, replace(STEADY, halted=True), day=2)  # the next close that is decided
+    assert not_ready(now) is None
+    assert "OrderSubmitted" in kinds(asked(now, Rebalance(), key="s"))
+
+
+def test_nor_once_its_losses_halted_it_at_a_close_that_was_not_decided():
+    now = decided(funded(), STEADY, day=1)
+    now = closing(now, replace(STEADY, halted=True, fell=True), day=2).now
+
+    assert not_ready(now).code == Code.TARGETS_STALE
+
+
+def test_a_member_that_is_resumed_before_the_next_close_is_traded_as_it_was():
+    now = decided(funded(), STEADY, day=1)
+    now = asked(now, Halt("drill", "strategy:steady"), key="h").now
+    now = asked(now, Resume("ok", accept_risk="ann", scope="strategy:steady"), key="s").now
+
+    assert not_ready(now) is None
+
+
+def test_a_book_that_has_nothing_left_has_lost_all_of_it():
+    assert replace(STEADY, equity=-0.2, peak=-0.2).drawdown == 1.0
+    assert replace(STEADY, equity=0.0, peak=1.2).drawdown == 1.0

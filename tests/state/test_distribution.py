@@ -90,6 +90,12 @@ def test_without_a_session_there_is_nothing():
     assert distribution([]) == Distribution(None, None, None, 0, 0, ())
 
 
+def test_returns_that_are_all_the_same_have_no_shape():
+    found = distribution([(date(2022, 1, 1 + n), 0.0039) for n in range(28)])
+
+    assert (found.skew, found.kurtosis) == (None, None)
+
+
 @pytest.mark.parametrize("returns", [[0.01], [0.01, 0.01, 0.01, 0.01], [0.0] * 30])
 def test_what_the_returns_do_not_have_is_not_zero(returns):
     found = distribution([(date(2022, 1, 1 + n), r) for n, r in enumerate(returns)])
