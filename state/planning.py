@@ -8,7 +8,6 @@ import msgspec
 from msgspec.structs import replace
 
 from state.binding import changed, holdings, on_order, stale
-from state.blended import STRATEGY, scope_of
 from state.command import ApprovePlan, Cause, ExecutePlan, MakePlan, Rebalance, RejectPlan
 from state.denial import Code, Denial
 from state.duration import duration
@@ -23,6 +22,7 @@ from state.event import (
 from state.instrument import Symbol
 from state.moment import Moment
 from state.order import Order, request_id
+from state.outlived import member_halted
 from state.plan import Plan, PlanId, PlanLine, PlanState, Preview
 from state.preview import fitted
 from state.rebalance import Proposal, propose
@@ -58,14 +58,8 @@ def not_ready(now: Snapshot) -> Unavailable | None:
             f"{now.undecided}",
             "the next close that it decides makes good for it; see the daemon's log",
         )
-    if since := halted_since(now):
-        return Unavailable(
-            "not_ready",
-            Code.TARGETS_STALE,
-            f"the targets are of {now.decided}, and hold what {', '.join(since)} wanted, "
-            "which was halted since",
-            "the next close that is decided leaves it out; or `tm resume --scope strategy:NAME`",
-        )
+    if outlived := member_halted(now):
+        return outlived
     if unknown := [s for s, p in now.ledger.positions.items() if p.quantity and s not in now.marks]:
         return Unavailable(
             "not_ready",
@@ -74,16 +68,6 @@ def not_ready(now: Snapshot) -> Unavailable | None:
             "add it to the price feed",
         )
     return None
-
-
-def halted_since(now: Snapshot) -> list[str]:
-    """Return the members of a blend that were halted after the targets were decided."""
-    shares = now.blend.shares if now.blend and now.strategy == STRATEGY else ()
-    return [
-        one.name
-        for one in shares
-        if scope_of(one.name) in now.halts and one.name not in now.without
-    ]
 
 
 def unknown_symbols(now: Snapshot, only: Sequence[Symbol]) -> Unavailable | None:
@@ -227,13 +211,8 @@ def execute_plan(course: Unfolding, command: ExecutePlan) -> Unavailable | None:
     if refusal := stale(course.now, plan, course.moment) or changed(now, plan) or halted(now):
         course.refuse(refusal)
         return None
-    if since := halted_since(now):
-        return Unavailable(
-            "not_ready",
-            Code.TARGETS_STALE,
-            f"plan {plan.plan_id} holds what {', '.join(since)} wanted, which was halted since",
-            "make another once a close has been decided without it: `tm plan`",
-        )
+    if outlived := member_halted(now):
+        return outlived
     if command.require_approval and plan.state is not PlanState.APPROVED:
         return Unavailable(
             "not_ready",

@@ -8,7 +8,7 @@ import msgspec
 
 from state.alert import Alert, Subject
 from state.belief import Belief
-from state.blended import Blended
+from state.blended import STRATEGY, Blended, scope_of
 from state.event import Booked, Difference, Expected, Start
 from state.evolved import Evolution
 from state.instrument import ZERO, Instrument, Symbol, amount
@@ -149,6 +149,15 @@ class Snapshot(msgspec.Struct, frozen=True):
                 left = order.working
                 buying, selling = buying + max(left, ZERO), selling + max(-left, ZERO)
         return buying, selling
+
+    def halted_since(self) -> list[str]:
+        """Return the members of a blend that were halted after the targets were decided."""
+        shares = self.blend.shares if self.blend and self.strategy == STRATEGY else ()
+        return [
+            one.name
+            for one in shares
+            if scope_of(one.name) in self.halts and one.name not in self.without
+        ]
 
     def halting(self, symbol: Symbol | None = None) -> Halting | None:
         """Return the halt that stops `symbol` (None: the whole account), if one is in force."""
