@@ -212,7 +212,7 @@ class Engine:
                     continue
                 if isinstance(decided, Unavailable):
                     reply = unavailable_reply(decided, cause, now) if cause else None
-                    answer = Answer(reply=reply)
+                    answer = Answer(reply=reply, undecided=decided)
                 else:
                     now = decided.now
                     events += decided.events

@@ -39,12 +39,11 @@ from control.protocol import (
     decode_reply,
 )
 from control.request import Request
-from daemon import statement
 from daemon.backups import Backups
+from daemon.comparing import Comparisons
 from daemon.engine import Engine
 from daemon.evolution_answers import genomes_told, run_told
 from daemon.evolving import Evolving
-from daemon.flex import StatementRefused
 from daemon.identity import cause_of
 from daemon.keeping import replayed
 from daemon.message import EngineEnded
@@ -52,15 +51,14 @@ from daemon.mind_questions import Unanswerable, believed, chain_of
 from daemon.previews import Previews
 from daemon.principal import Caller
 from daemon.questions import orders_and_keys, report_from
-from daemon.recovery import look_for_differences
-from daemon.replies import SAME_KEY, builtin, fault, not_final, too_late
-from daemon.seams import Broker, BrokerUnavailable, Clock, Store
+from daemon.replies import builtin, fault, not_final, too_late
+from daemon.seams import Broker, Clock, Store
 from daemon.watch import Watch, judged
 from state import answers, limits_in_force, plan_answers
 from state.audit import audit
 from state.authority import op_of
 from state.belief_answers import told
-from state.command import CancelEvolution, Cause, ClientCommand, MakePlan, RecordReconciliation
+from state.command import CancelEvolution, ClientCommand, MakePlan
 from state.history import command_by_id, fills, recorded
 from state.integrity import verify
 from state.journal import CommitInDoubt
@@ -100,6 +98,7 @@ class Handlers:
         self._watch, self._version, self._zone = watch, version, zone
         self._configuration, self._benchmark = configuration, benchmark
         self._ending, self._almanac = asyncio.Event(), almanac
+        self._comparisons = Comparisons(engine, broker, store)
         self._backups, self._evolving = Backups(engine, store, clock), evolving
         self._previews = Previews(engine, store, broker, self._within)
 
@@ -278,7 +277,7 @@ class Handlers:
             known = await self._stored(cause.rid)
             return replayed(known, cause) if known else late
         if isinstance(ask, Reconcile | ReconcileStatement):
-            return await self._reconcile(ask, cause)
+            return await self._comparisons.answer(ask, cause)
         if isinstance(ask, Backup):
             return await self._backups.answer(ask, cause)
         if isinstance(ask, StartEvolution | ResumeEvolution):
@@ -291,30 +290,6 @@ class Handlers:
         if isinstance(ask, CancelEvolution) and self._evolving is not None:
             self._evolving.nudge()
         return await self._until_final(reply, request.wait)
-
-    async def _reconcile(self, ask: Reconcile | ReconcileStatement, cause: Cause) -> Reply:
-        """Compare the books with the broker's, and journal the outcome under the client's key."""
-        if known := await self._stored(cause.rid):
-            return replayed(known, cause)
-        actions: tuple[str, ...] = ()
-        try:
-            if isinstance(ask, ReconcileStatement):
-                parts = self._engine, self._broker, self._store
-                compared, told_of = await statement.compared(ask.statement, *parts)
-                actions = tuple(f"corporate action: {one}" for one in told_of)
-            else:
-                found, opening = await look_for_differences(self._engine, self._broker)
-                compared = RecordReconciliation(found, opening=opening)
-        except BrokerUnavailable as e:
-            error = Fault("BROKER_UNAVAILABLE", str(e), f"see `tm status`; {SAME_KEY}")
-            return Reply(cause.op, False, "not_ready", Exit.NOT_READY, error=error, key=cause.key)
-        except StatementRefused as e:
-            error = Fault("STATEMENT_REFUSED", f"the statement was not used: {e}", e.hint)
-            return Reply(cause.op, False, "invalid", Exit.INVALID, error=error, key=cause.key)
-        answer = await self._engine.tell(compared, cause)
-        if answer.reply is None:
-            raise RuntimeError("the engine gave no reply to a reconciliation")
-        return replace(answer.reply, warnings=(*answer.reply.warnings, *actions))
 
     async def _until_final(self, reply: Reply, wait: float) -> Reply:
         """Return the final reply when it comes within `wait` seconds, else what is known so far."""

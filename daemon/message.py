@@ -20,6 +20,7 @@ from state.command import (
 )
 from state.event import Event
 from state.snapshot import Snapshot
+from state.unfolding import Unavailable
 
 
 class EngineEnded(Exception):
@@ -30,10 +31,14 @@ class EngineEnded(Exception):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What became of a message: the events it caused, and a client's reply."""
+    """What became of a message: the events it caused, and a client's reply.
+
+    `undecided` is why nothing was decided, and nothing written.
+    """
 
     events: tuple[Event, ...] = ()
     reply: Reply | None = None
+    undecided: Unavailable | None = None
 
 
 SUBMITTING: Final = (ExecutePlan, MakePlan, MakePreviewedPlan, Rebalance, SubmitOrder)

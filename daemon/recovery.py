@@ -152,7 +152,26 @@ async def compare(
     """Compare positions and cash, journal the outcome, and return what is left unexplained.
 
     Holdings that run ahead of the executions they come from are given `settle` seconds, some times.
+    Books that change before the outcome is decided are compared again. Raises BrokerUnavailable.
     """
+    why = ""
+    for _ in range(TRIES):
+        compared = await comparison(engine, broker, clock, settle, owing)
+        undecided = (await engine.tell(compared)).undecided
+        if undecided is None:
+            return engine.snapshot.differences
+        why = undecided.message
+    raise BrokerUnavailable(f"the books changed during each of {TRIES} comparisons: {why}")
+
+
+async def comparison(
+    engine: Engine,
+    broker: Broker,
+    clock: Clock | None,
+    settle: float,
+    owing: Sequence[OrderId],
+) -> RecordReconciliation:
+    """Return how the books compare. Raises BrokerUnavailable."""
     found, opening = await look_for_differences(engine, broker)
     for _ in range(LAGS):
         if not (found and clock and under_way(engine.snapshot, found)):
@@ -161,8 +180,7 @@ async def compare(
         found, opening = await look_for_differences(engine, broker)
     settled = tuple(order.order_id for order in engine.snapshot.orders.values()
                     if order.owed and order.order_id in owing)  # fmt: skip
-    await engine.tell(RecordReconciliation(found, opening=opening, settled=settled))
-    return engine.snapshot.differences
+    return RecordReconciliation(found, opening=opening, settled=settled)
 
 
 def under_way(now: Snapshot, found: Sequence[Difference]) -> bool:

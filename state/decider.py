@@ -150,7 +150,7 @@ def unfold(course: Unfolding, command: Command) -> Unavailable | None:
         case Resume():
             resume(course, command)
         case RecordReconciliation():
-            record_reconciliation(course, command)
+            return record_reconciliation(course, command)
         case AcceptDifference():
             accept_difference(course, command)
         case ExpectDifference():

@@ -8,6 +8,7 @@ from state.command import AcceptDifference, ExpectDifference, MoveCash, RecordRe
 from state.denial import Code, Denial
 from state.event import (
     CashMoved,
+    Difference,
     DifferenceExpected,
     Expected,
     OrderSettled,
@@ -99,15 +100,27 @@ def move_cash(course: Unfolding, command: MoveCash) -> Unavailable | None:
     return None
 
 
-def record_reconciliation(course: Unfolding, found: RecordReconciliation) -> None:
-    """Book the outcome of a comparison. A difference halts; the first adopts the broker's cash."""
-    at = course.moment.at
+def record_reconciliation(course: Unfolding, found: RecordReconciliation) -> Unavailable | None:
+    """Book the outcome of a comparison. A difference halts; the first adopts the broker's cash.
+
+    Of books that changed since they were compared nothing is said: somebody else's comparison may
+    have booked the same split, the same deposit. They are to be compared again.
+    """
     if found.looked:
-        return
+        return None
     if found.started:
         if course.now.reconciled:
-            course.note(ReconcileStarted(at))
-        return
+            course.note(ReconcileStarted(course.moment.at))
+        return None
+    if (no := moved_since(course.now, found.differences)) is not None:
+        return Unavailable("not_ready", no.code, no.message, no.hint)
+    decide_books(course, found)
+    return None
+
+
+def decide_books(course: Unfolding, found: RecordReconciliation) -> None:
+    """Explain what can be explained; what is left closes the gate, and halts."""
+    at = course.moment.at
     if not course.now.funded and found.opening is not None:
         course.note(CashMoved("initial", found.opening, "the broker's cash", at))
     known = course.now.differences
@@ -166,7 +179,8 @@ def accept_difference(course: Unfolding, command: AcceptDifference) -> None:
     if not now.differences:
         explain_pending(course, command)
         return
-    if (no := moved_since(now) or unpriced(now) or mismatch(now, command.kind)) is not None:
+    no = moved_since(now, now.differences) or unpriced(now) or mismatch(now, command.kind)
+    if no is not None:
         course.refuse(no)
         return
     ratio, at = split_ratio(command.kind), course.moment.at
@@ -196,9 +210,9 @@ def explain_pending(course: Unfolding, command: AcceptDifference) -> None:
         course.note(CashMoved(kind, pending, command.reason, course.moment.at))
 
 
-def moved_since(now: Snapshot) -> Denial | None:
-    """Refuse to book a difference of books that changed since they were compared."""
-    for found in now.differences:
+def moved_since(now: Snapshot, differences: Sequence[Difference]) -> Denial | None:
+    """Refuse to book differences of books that changed since they were compared."""
+    for found in differences:
         ours = now.ledger.cash if found.subject == CASH else now.ledger.held(found.subject)
         if ours != found.ours:
             return Denial(

@@ -2,14 +2,25 @@
 
 import shutil
 from decimal import Decimal as D
+from functools import partial
 
 import pytest
 
-from control.protocol import Reconcile
-from daemon.recovery import compare, recover
+from control.protocol import Exit, Reconcile
+from daemon.brokers.custodian import Custodian
+from daemon.recovery import TRIES, compare, recover
 from daemon.seams import BrokerOrder, BrokerUnavailable
-from state.command import CancelOrders, Claim, Halt, MoveCash, Resume, SubmitOrder
-from state.event import Difference
+from state.command import (
+    CancelOrders,
+    Claim,
+    ExpectDifference,
+    Halt,
+    MoveCash,
+    RecordReconciliation,
+    Resume,
+    SubmitOrder,
+)
+from state.event import Difference, SplitBooked
 from state.order import Status, request_id
 from tests.desk import desk
 
@@ -217,6 +228,82 @@ async def test_a_difference_is_found_although_cash_moves_while_the_broker_is_ask
         assert await compare(one.engine, one.broker) == (
             Difference("cash", D(100_003), D(100_006)),
         )
+
+
+def before_the_outcome(one, *happening):
+    """Let each happen in turn just before the outcome of a comparison is decided."""
+    tell, left = one.engine.tell, list(happening)
+
+    async def overtaken(command, cause=None):
+        if isinstance(command, RecordReconciliation) and command.differences and left:
+            await left.pop(0)()
+        return await tell(command, cause)
+
+    one.engine.tell = overtaken
+
+
+def deposits(one, times):
+    """Make that many deposits, each to be awaited."""
+
+    async def deposit():
+        assert (await one.say(DEPOSIT, key=f"deposit at {one.now.seq}")).ok
+        await one.quiet()
+
+    return [deposit] * times
+
+
+async def split_in_two(one, key):
+    """Buy ten, announce a split of two for one, and let it happen at the broker."""
+    await one.close(50, 100)
+    await one.say(BUY, key="b")
+    await one.quiet()
+    await one.close(50, 100)
+    assert one.now.ledger.held("KO") == 10
+    announced = ExpectDifference("split:2", "announced", symbol="KO")
+    assert (await one.say(announced, key=key)).ok
+    await one.behind.split("KO", D(2), D(1))
+
+
+async def test_a_split_that_another_comparison_booked_meanwhile_is_not_booked_again(tmp_path):
+    async with desk(tmp_path, between=Custodian) as one:
+        await split_in_two(one, "first")
+        assert (await one.say(ExpectDifference("split:2", "again", symbol="KO"), key="2")).ok
+        before_the_outcome(one, partial(compare, one.engine, one.broker))
+        assert await compare(one.engine, one.broker) == ()
+        assert [event.quantity for event in one.events(SplitBooked)] == [10]
+        assert one.now.ledger.held("KO") == 20
+        assert one.now.halting() is None
+
+
+async def test_books_that_change_before_the_outcome_is_decided_are_compared_again(tmp_path):
+    async with desk(tmp_path) as one:
+        one.paper.move_cash("gift", D(1))
+        before_the_outcome(one, *deposits(one, 1))
+        left = await compare(one.engine, one.broker)
+        assert left == (Difference("cash", D(100_005), D(100_006)),)
+
+
+async def test_books_that_never_stand_still_are_no_books_that_agree(tmp_path):
+    async with desk(tmp_path) as one:
+        one.paper.move_cash("gift", D(1))
+        before_the_outcome(one, *deposits(one, TRIES))
+        with pytest.raises(BrokerUnavailable, match="changed during each of 10 comparisons: cash"):
+            await compare(one.engine, one.broker)
+        reply = await one.say(Reconcile(), key="look")
+        assert (reply.status, reply.exit) == ("differs", Exit.FINDINGS)
+
+
+async def test_a_client_whose_comparison_was_overtaken_is_answered_by_the_next(tmp_path):
+    async with desk(tmp_path) as one:
+        one.paper.move_cash("gift", D(1))
+        before_the_outcome(one, *deposits(one, 2))
+        reply = await one.say(Reconcile(), key="look")
+        assert [found["ours"] for found in reply.data["differences"]] == ["100010"]
+        before_the_outcome(one, *deposits(one, TRIES))
+        reply = await one.say(Reconcile(), key="again")
+        assert (reply.status, reply.exit) == ("not_ready", Exit.NOT_READY)
+        assert reply.error.code == "POSITIONS_CHANGED"
+        assert (await one.say(Reconcile(), key="again")).exit is Exit.FINDINGS
 
 
 async def test_an_order_sent_while_the_broker_is_asked_is_no_zombie(tmp_path):

@@ -1,17 +1,21 @@
 """With a statement the books close what the gateway forgot, once, and show what is left."""
 
+import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
 from control.protocol import Reconcile, ReconcileStatement
 from daemon.brokers.custodian import Custodian
+from daemon.recovery import compare
 from daemon.statement import missing
-from state.command import AcceptDifference, RecordFill, SubmitOrder
+from state.command import AcceptDifference, ExpectDifference, RecordFill, SubmitOrder
 from state.event import Booked, CashMoved, Difference, Halted, OrderFilled, SplitBooked
+from tests.daemon.test_recovery import before_the_outcome
 from tests.desk import CONFIG, desk
 
 QUIET = CONFIG.replace("[risk]", "[risk]\nmax_drawdown = 1.0\nmax_day_loss = 1.0")
@@ -155,6 +159,45 @@ async def test_a_split_that_the_holdings_bear_out_is_booked_once_at_the_same_cos
         assert any("SPLIT 2 FOR 1: nothing of KO differs" in word for word in reply.warnings)
         assert [(e.new, e.old, e.quantity) for e in one.events(SplitBooked)] == [(2, 1, 500)]
         assert one.now.halting() is not None  # lifted by a person
+
+
+async def test_two_who_send_the_same_statement_at_once_book_it_once(tmp_path):
+    async with invested(tmp_path) as one:
+        await begun(one)
+        await one.behind.split("KO", D(2), D(1))
+        one.behind.pay(D(20))
+        split = action(one, "FS", "KO", "KO(US1912161007) SPLIT 2 FOR 1", 500)
+        asked = statement(one, split, cash(one, "71", "Dividends", "20"))
+        book, reading, most = one.broker.book, 0, 0
+
+        async def counted(since):
+            nonlocal reading, most
+            reading += 1
+            most = max(most, reading)
+            told = await book(since)
+            reading -= 1
+            return told
+
+        one.broker.book = counted
+        replies = await asyncio.gather(*(one.say(asked, key=f"{n}") for n in range(4)))
+        assert most == 1
+        assert [reply.data["differences"] for reply in replies] == [[]] * 4
+        assert [(e.new, e.old, e.quantity) for e in one.events(SplitBooked)] == [(2, 1, 500)]
+        assert (one.now.ledger.held("KO"), one.now.ledger.cash) == (1000, D(50_020))
+        assert one.now.ledger.income == 20
+
+
+async def test_a_split_that_the_minutes_look_booked_meanwhile_is_not_booked_again(tmp_path):
+    async with invested(tmp_path) as one:
+        await begun(one)
+        await one.behind.split("KO", D(2), D(1))
+        assert (await one.say(ExpectDifference("split:2", "announced", symbol="KO"), key="e")).ok
+        asked = statement(one, action(one, "FS", "KO", "KO(US1912161007) SPLIT 2 FOR 1", 500))
+        before_the_outcome(one, partial(compare, one.engine, one.broker))
+        reply = await one.say(asked, key="a")
+        assert (reply.ok, reply.data["differences"]) == (True, [])
+        assert [e.quantity for e in one.events(SplitBooked)] == [500]
+        assert one.now.ledger.held("KO") == 1000
 
 
 async def test_a_reverse_split_with_a_fraction_paid_out_closes_to_the_cent(tmp_path):

@@ -25,8 +25,10 @@ from state.command import (
     ReportKind,
     Resume,
     Shutdown,
+    StatedSplit,
     SubmitOrder,
 )
+from state.decider import decide
 from state.denial import Code
 from state.event import (
     BarsClosed,
@@ -47,6 +49,7 @@ from state.order import Status, request_id
 from state.quote import Bar, Missed
 from state.settings import Limits
 from state.snapshot import Snapshot
+from state.unfolding import Unavailable
 from tests.given import (
     CLOSE,
     LIMITS,
@@ -436,6 +439,24 @@ class TestBooksCompared:
         assert kinds(course) == ["Reconciled", "Halted"]
         assert "KO ours 0, broker 5" in the(course, Halted).reason
         assert "Halted" not in kinds(told(course.now, found))
+
+    @pytest.mark.parametrize(
+        "stale",
+        [
+            Difference("KO", D(5), D(10)),
+            Difference("cash", D(99_000), D(100_000)),
+            Difference("PG", D(1), D(0)),
+        ],
+    )
+    @pytest.mark.parametrize("more", [(), (Difference("XX", D(0), D(5)),)])
+    def test_nothing_is_decided_of_books_that_changed_since_they_were_compared(self, stale, more):
+        found = RecordReconciliation(
+            (*more, stale), splits=(StatedSplit("81", "KO", D(2), D(1), "2 for 1"),)
+        )
+        why = decide(funded(), found, MOMENT)
+        assert isinstance(why, Unavailable), why
+        assert why.code == Code.POSITIONS_CHANGED
+        assert stale.subject in why.message
 
     def test_an_explained_difference_is_booked(self):
         found = (Difference("KO", D(0), D(5)), Difference("cash", D(100_000), D(100_010)))
