@@ -121,6 +121,23 @@ async def test_what_is_asked_for_in_a_pause_is_sent_when_it_ends(tmp_path):
         await until(one, lambda: one.broker.placed)
 
 
+async def test_a_pause_that_ends_while_the_gate_opens_leaves_no_order_behind(tmp_path):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+
+        async def opened():
+            await one.say(BUY, key="b")
+            await one.quiet()
+            assert not one.broker.placed
+            one.broker.paused = ""
+
+        one.broker.paused = "the gateway restarts"
+        link = Link(one.engine, one.broker, one.sender, one.clock, 0.0, opened)
+        holding = asyncio.create_task(link.run())
+        await until(one, lambda: one.broker.placed)
+        holding.cancel()
+
+
 async def test_a_pause_that_begins_after_the_claim_sends_nothing(tmp_path):
     async with linked(tmp_path) as one:
         await one.close(50, 100)
