@@ -58,13 +58,17 @@ def remembered(alerts: Mapping[Subject, Alert]) -> Mapping[Subject, Standing]:
 
 
 class World(msgspec.Struct, frozen=True):
-    """What a snapshot can't know: each says in words what is wrong, "" when nothing is."""
+    """What a snapshot can't know: each says in words what is wrong, "" when nothing is.
+
+    `excused` are matters of which nothing is wrong because their absence was announced.
+    """
 
     feed: str = ""
     broker: str = ""
     gateway: str = ""
     disk: str = ""
     disk_full: bool = False
+    excused: frozenset[AlertKind] = frozenset()
 
 
 def ills(now: Snapshot, world: World, at: datetime) -> tuple[Ill, ...]:
@@ -111,14 +115,25 @@ def failed_evolution(now: Snapshot) -> Iterable[Ill]:
 
 
 def step(
-    standing: Mapping[Subject, Standing], found: Iterable[Ill], at: datetime, pace: Pace
+    standing: Mapping[Subject, Standing],
+    found: Iterable[Ill],
+    at: datetime,
+    pace: Pace,
+    excused: frozenset[AlertKind] = frozenset(),
 ) -> tuple[Mapping[Subject, Standing], tuple[Alert, ...]]:
     """Return what stands after a look at `at` (wall time), and what people are to be told of it.
 
     What stands is told once at each level. What is over before anybody was told goes in silence.
     What flaps is told as over once it was fine for `pace.patience`; until then it stands as it was
-    told, and is not raised again.
+    told, and is not raised again. What is excused has not come back: if it was wrong before, it is.
     """
+    found = tuple(found)
+    seen = {subject_of(ill) for ill in found}
+    found += tuple(
+        before.ill
+        for subject, before in standing.items()
+        if before.ill.kind in excused and before.fine is None and subject not in seen
+    )
     after: dict[Subject, Standing] = {}
     alerts: list[Alert] = []
     for ill in found:

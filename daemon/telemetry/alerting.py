@@ -53,9 +53,10 @@ class Alerting:
 
     def look(self) -> None:
         """Tell what is news."""
-        found = ills(self._engine.snapshot, self._world(), self._engine.moment().at)
+        world = self._world()
+        found = ills(self._engine.snapshot, world, self._engine.moment().at)
         wall = self._clock.wall()
-        self._standing, alerts = step(self._standing, found, wall, self._pace)
+        self._standing, alerts = step(self._standing, found, wall, self._pace, world.excused)
         for alert in alerts:
             log.warning(
                 "alert",
@@ -103,8 +104,26 @@ def feed_ill(
     return ""
 
 
+def excused(feed: FeedFacts, broker: BrokerFacts) -> frozenset[AlertKind]:
+    """Return of what nobody can say that it is well, for it is away as it was announced."""
+    away = {
+        AlertKind.BROKER_DOWN: not broker.connected and not missing(broker),
+        AlertKind.FEED_STALE: not feed.connected
+        and not feed.ended
+        and not missing_feed(feed, broker),
+    }
+    return frozenset(kind for kind, is_so in away.items() if is_so)
+
+
 def world_of(
-    feed: str, broker: BrokerFacts, gateway: str, free: int, enough: int, *, full: bool
+    feed: str,
+    broker: BrokerFacts,
+    gateway: str,
+    free: int,
+    enough: int,
+    *,
+    full: bool,
+    excused: frozenset[AlertKind] = frozenset(),
 ) -> World:
     """Return what the shell knows, in words; `free` and `enough` are bytes of its disk."""
     disk = "the journal's disk is full" if full else ""
@@ -116,4 +135,5 @@ def world_of(
         gateway=gateway,
         disk=disk,
         disk_full=full,
+        excused=excused,
     )

@@ -12,7 +12,7 @@ from daemon.calendar import Calendar
 from daemon.engine import Engine
 from daemon.seams import Alarming, Broker, Clock, Pool
 from daemon.space import MIB
-from daemon.telemetry.alerting import Alerting, feed_ill, world_of
+from daemon.telemetry.alerting import Alerting, excused, feed_ill, world_of
 from daemon.telemetry.delivery import Delivery, command, delivering
 from daemon.telemetry.lifesign import pinging, settles
 from daemon.telemetry.publisher import Publisher, Silence
@@ -81,14 +81,15 @@ class Telling:
         grace, enough = duration(settings.feed.grace), chosen.disk_free * MIB
 
         def world() -> World:
-            facts = watch.broker_facts()
+            facts, feed = watch.broker_facts(), watch.feed_facts()
             return world_of(
-                feed_ill(watch.feed_facts(), facts, engine.moment(), grace, calendar.last_open),
+                feed_ill(feed, facts, engine.moment(), grace, calendar.last_open),
                 facts,
                 broker.alarm if isinstance(broker, Alarming) else "",
                 free(),
                 enough,
                 full=engine.disk_full,
+                excused=excused(feed, facts),
             )
 
         pace = Pace(duration(chosen.patience), duration(chosen.escalate_after))

@@ -108,6 +108,53 @@ def test_books_that_differ_are_critical_at_once():
     assert [alert.level for alert in step({}, found, WALL, PACE)[1]] == ["critical"]
 
 
+BROKER = frozenset({AlertKind.BROKER_DOWN})
+
+
+def nightly(*looks):
+    """Return the turns told over looks of (minute, ills, whether its absence is announced)."""
+    standing, alerts = {}, []
+    for minute, found, announced in looks:
+        at, excused = WALL + timedelta(minutes=minute), BROKER if announced else frozenset()
+        standing, new = step(standing, found, at, PACE, excused)
+        alerts += [(alert.turn, alert.level) for alert in new]
+    return alerts
+
+
+def test_an_outage_that_began_before_an_announced_absence_is_not_told_as_over():
+    assert nightly(
+        *((n, [DOWN], False) for n in range(10)),
+        *((n, [], True) for n in range(10, 22)),
+        *((n, [DOWN], False) for n in range(22, 40)),
+    ) == [("raised", "warning"), ("escalated", "critical")]
+
+
+def test_an_outage_is_escalated_although_an_absence_is_announced():
+    looks = [(0, [DOWN], False), (1, [DOWN], False), *((n, [], True) for n in range(20, 40))]
+    assert nightly(*looks) == [("raised", "warning"), ("escalated", "critical")]
+
+
+def test_an_absence_that_was_announced_wakes_nobody():
+    assert nightly((0, [], False), (1, [], True), (60, [], True), (61, [], False)) == []
+
+
+def test_what_came_back_in_an_announced_absence_is_told_as_over():
+    looks = [(0, [DOWN], False), (1, [DOWN], False), (2, [], True), (3, [], False), (4, [], False)]
+    assert nightly(*looks) == [("raised", "warning"), ("cleared", "warning")]
+
+
+def test_what_was_over_before_an_announced_absence_is_told_as_over():
+    looks = [(0, [DOWN], False), (1, [DOWN], False), (2, [], False), (2.5, [], True), (3, [], True)]
+    assert nightly(*looks) == [("raised", "warning"), ("cleared", "warning")]
+
+
+def test_what_is_not_excused_is_told_as_over_as_ever():
+    assert nightly((0, [HALT], False), (1, [], True)) == [
+        ("raised", "warning"),
+        ("cleared", "warning"),
+    ]
+
+
 def test_every_kind_has_a_page_and_every_page_a_kind_or_a_rule():
     pages = {file.name for file in RUNBOOK.glob("*.md")}
     assert pages == {kind.page for kind in AlertKind} | {"daemon-down.md", "alerts-undelivered.md"}

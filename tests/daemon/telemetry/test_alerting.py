@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from daemon.telemetry.alerting import MIB, Alerting, feed_ill, world_of
+from daemon.telemetry.alerting import MIB, Alerting, excused, feed_ill, world_of
 from state.alert import AlertKind
 from state.alerts import Pace, World
 from state.command import RecordAlert
@@ -72,6 +72,50 @@ def test_a_broker_that_said_it_would_be_away_is_no_news_and_neither_is_its_own_f
     assert world_of("", away, "", MIB, 0, full=False).broker == ""
     assert ill(feed(kind="ib", connected=False), broker=away) == ""
     assert ill(feed(connected=False), broker=away) == "the mqtt feed is not connected"
+
+
+@pytest.mark.parametrize(
+    ("facts", "broker", "kinds"),
+    [
+        ({}, {}, set()),
+        ({}, {"connected": False}, set()),
+        ({}, {"paused": "restart"}, set()),
+        ({}, {"connected": False, "paused": "restart"}, {AlertKind.BROKER_DOWN}),
+        (
+            {"kind": "ib", "connected": False},
+            {"connected": False, "paused": "restart"},
+            {AlertKind.BROKER_DOWN, AlertKind.FEED_STALE},
+        ),
+        ({"connected": False}, {"paused": "restart"}, set()),
+        ({"kind": "ib", "connected": False, "ended": True}, {"paused": "restart"}, set()),
+    ],
+)
+def test_of_what_is_away_as_announced_nobody_says_that_it_is_well(facts, broker, kinds):
+    told = {"kind": "ib", "connected": True, "account": "A", "paused": ""} | broker
+    assert excused(feed(**facts), BrokerFacts(**told)) == kinds
+
+
+@pytest.mark.parametrize("kind", ["ib", "mqtt"])
+def test_an_outage_of_days_is_told_once_although_the_gateway_restarts_each_night(kind):
+    desk, published, minute = Desk(), [], [0]
+    desk.wall = lambda: NOON + timedelta(minutes=minute[0])
+
+    def world():
+        night = minute[0] % 1440 < 12
+        broker = BrokerFacts("ib", connected=False, account="A", paused="restart" * night)
+        facts = feed(kind=kind, connected=False)
+        says = ill(facts, broker=broker)
+        return world_of(says, broker, "", MIB, 0, full=False, excused=excused(facts, broker))
+
+    alerting = Alerting(desk, desk, world, PACE, (), published.append)
+    for minute[0] in range(100, 3 * 1440):
+        alerting.look()
+    assert sorted((alert.kind, alert.turn) for alert in published) == [
+        (AlertKind.BROKER_DOWN, "escalated"),
+        (AlertKind.BROKER_DOWN, "raised"),
+        (AlertKind.FEED_STALE, "escalated"),
+        (AlertKind.FEED_STALE, "raised"),
+    ]
 
 
 class Desk:
