@@ -1,10 +1,11 @@
 """What the broker says of a plan's orders beforehand; it never keeps a plan from being made."""
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from daemon.engine import Engine
-from daemon.seams import Broker, Previewing, Store
+from daemon.seams import Broker, Pausing, Previewing, Store
 from state.command import Cause, MakePlan, MakePreviewedPlan
 from state.order import Order
 from state.plan import Preview
@@ -14,6 +15,9 @@ from state.preview import unknown
 LONGEST: Final = 60.0  # seconds; the broker has a time of its own that is shorter
 
 Within = Callable[[Awaitable[tuple[Preview, ...]], float], Awaitable[tuple[Preview, ...] | None]]
+
+
+log = logging.getLogger(__name__)
 
 
 class Previews:
@@ -37,7 +41,16 @@ class Previews:
         """Return what the broker says of each, nothing where it can't be asked."""
         if not orders or not isinstance(self._broker, Previewing):
             return ()
-        told = await self._within(self._broker.preview(orders), LONGEST)
-        if told is not None:
-            return told
-        return tuple(unknown(one.symbol, one.quantity, "the daemon is stopping") for one in orders)
+        if isinstance(self._broker, Pausing) and (why := self._broker.paused):
+            return not_known(orders, why)
+        try:
+            told = await self._within(self._broker.preview(orders), LONGEST)
+        except Exception as error:
+            log.exception("preview_failed")
+            return not_known(orders, f"asking failed, see the log: {type(error).__name__}")
+        return not_known(orders, "the daemon is stopping") if told is None else told
+
+
+def not_known(orders: Sequence[Order], why: str) -> tuple[Preview, ...]:
+    """Return previews of `orders` that know nothing."""
+    return tuple(unknown(one.symbol, one.quantity, why) for one in orders)

@@ -297,8 +297,9 @@ class InteractiveBrokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     preview: bool = True
     """Ask the gateway what each order of `tm plan` and `tm rebalance --dry-run` would cost and tie
     up ([how](interactive-brokers.md#what-a-plan-says-beforehand))."""
-    preview_client_id: Annotated[int, Meta(ge=1, le=2_147_483_647)] = 19
-    """Who asks that there: a connection of its own, so that no number of an order is used up."""
+    preview_client_id: Annotated[int, Meta(ge=0, le=2_147_483_647)] = 0
+    """Who asks that there: a connection of its own, so that no number of an order is used up; 0:
+    1,000 above `client_id`, so that two daemons at one gateway don't meet."""
     preview_limit: Annotated[float, Meta(gt=0, le=30), "seconds"] = 10.0
     """Longest that a plan waits for it, all orders together, seconds."""
     restart: str = ""

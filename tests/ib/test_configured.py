@@ -15,7 +15,7 @@ def settings(**broker):
 
 
 def test_without_a_connection_it_is_what_the_section_says():
-    assert described(settings()) == settings().ib
+    assert described(settings()) == replace(settings().ib, preview_client_id=1017)
 
 
 def test_an_airflow_connection_says_where_and_who():
@@ -55,10 +55,25 @@ def test_an_account_has_to_be_named():
 
 
 def test_what_a_plan_asks_has_a_client_id_of_its_own():
-    same = InteractiveBrokers(account="DU1", client_id=19)
-    with pytest.raises(GatewayImpossible, match=r"ib\.preview_client_id is 19"):
-        described(replace(settings(), ib=same))
-    assert described(replace(settings(), ib=replace(same, preview=False))).client_id == 19
+    for taken in (19, 18):  # of orders, and of prices
+        same = InteractiveBrokers(account="DU1", client_id=19, preview_client_id=taken)
+        with pytest.raises(GatewayImpossible, match=rf"ib\.preview_client_id is {taken}"):
+            described(replace(settings(), ib=same))
+        assert described(replace(settings(), ib=replace(same, preview=False))).client_id == 19
+
+
+def test_the_questions_of_daemons_with_ids_of_their_own_do_not_meet():
+    asks = [
+        described(replace(settings(), ib=InteractiveBrokers(account="DU1", client_id=n)))
+        for n in (17, 19)
+    ]
+    assert [ib.preview_client_id for ib in asks] == [1017, 1019]
+    by_airflow = settings(conn='{"conn_type": "ib", "extra": {"client_id": 40}}')
+    assert described(by_airflow).preview_client_id == 1040
+    last = InteractiveBrokers(account="DU1", client_id=2_147_483_647)
+    with pytest.raises(GatewayImpossible, match="above 2,147,483,647; say it yourself"):
+        described(replace(settings(), ib=last))
+    assert described(replace(settings(), ib=replace(last, preview=False))).client_id == 2**31 - 1
 
 
 def test_old_prices_never_trade_real_money():

@@ -9,6 +9,8 @@ from state.connection import Connection, ConnectionInvalid, connection
 from state.settings import BrokerChoice, InteractiveBrokers, Settings
 
 CONN: Final = "broker.conn"
+ASIDE: Final = 1_000  # from the client id of orders to that of questions
+LARGEST_ID: Final = 2_147_483_647
 
 
 class GatewayImpossible(Exception):
@@ -40,12 +42,18 @@ def described(settings: Settings) -> InteractiveBrokers:
         )
     if not ib.account:
         raise GatewayImpossible('ib.account is empty; name the account, like "DU1234567"')
-    if ib.preview and ib.preview_client_id == ib.client_id:
+    asking = ib.preview_client_id or ib.client_id + ASIDE
+    if ib.preview and asking in {ib.client_id, ib.feed_client_id}:
         raise GatewayImpossible(
-            f"ib.preview_client_id is {ib.client_id}, and so is the client id of orders; "
+            f"ib.preview_client_id is {asking}, and so is the client id of orders or of prices; "
             "what a plan asks beforehand wants another one"
         )
-    return ib
+    if ib.preview and asking > LARGEST_ID:
+        raise GatewayImpossible(
+            f"ib.preview_client_id is {ASIDE:,} above ib.client_id, which is above {LARGEST_ID:,}; "
+            "say it yourself"
+        )
+    return replace(ib, preview_client_id=asking)
 
 
 def told_by(chosen: BrokerChoice) -> Connection | None:

@@ -60,6 +60,13 @@ class Contracts:
             return ours
         return f"{traded.symbol}.{traded.conId}" if traded.symbol in self.listed else traded.symbol
 
+    def why_not(self, symbol: Symbol) -> str:
+        """Return why a symbol that is not listed can't be ordered."""
+        asked = any(symbol == instrument.symbol for instrument in self._instruments)
+        unasked = f"the gateway could not yet be asked what {symbol} is"
+        unknown = unasked if asked else f"{symbol} is not in the universe"
+        return self.refused.get(symbol, unknown)
+
     async def qualify(self, gateway: Gateway) -> None:
         """Ask for each symbol that nothing is known of; raise BrokerUnavailable, and ask again."""
         for instrument in self._instruments:

@@ -24,8 +24,7 @@ class Outbound:
             raise OrderUnsendable("ib.read_only is set, so nothing is sent")
         listed = self._contracts.listed.get(order.symbol)
         if listed is None:
-            unknown = f"{order.symbol} is not in the universe"
-            raise OrderUnsendable(self._contracts.refused.get(order.symbol, unknown))
+            raise OrderUnsendable(self._contracts.why_not(order.symbol))
         instrument = listed.at(order.limit_price)
         if instrument.whole_lots(order.quantity) != order.quantity:
             raise OrderUnsendable(
