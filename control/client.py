@@ -36,11 +36,16 @@ START: Final = "start one with `tmd --demo`, `systemctl start trade-manager` or 
 
 
 class NoReply(Exception):
-    """The daemon gave no reply: what the client ends with, and what to say."""
+    """The daemon gave no reply: what the client ends with, and what to say.
 
-    def __init__(self, exit_: Exit, code: str, message: str, hint: str) -> None:
+    `absent` is so when nobody listens: no daemon runs there.
+    """
+
+    def __init__(
+        self, exit_: Exit, code: str, message: str, hint: str, *, absent: bool = False
+    ) -> None:
         super().__init__(message)
-        self.exit, self.fault = exit_, Fault(code, message, hint)
+        self.exit, self.fault, self.absent = exit_, Fault(code, message, hint), absent
 
 
 class Clock(msgspec.Struct, frozen=True):
@@ -284,7 +289,7 @@ def given_up(
     if isinstance(trouble, Busy):
         return NoReply(Exit.NOT_READY, trouble.fault.code, str(trouble), trouble.fault.hint)
     if isinstance(trouble, NotListening):
-        return NoReply(Exit.UNREACHABLE, "UNREACHABLE", str(trouble), START)
+        return NoReply(Exit.UNREACHABLE, "UNREACHABLE", str(trouble), START, absent=True)
     message = f"{path} gave no reply within {timeout:g} s: {trouble}"
     if doubt:
         return NoReply(Exit.PENDING, "TIMED_OUT", message, "ask again, or raise --timeout")

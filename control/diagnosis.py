@@ -66,6 +66,11 @@ def of_daemon(address: str, client: str, answer: Mapping[str, Any] | None, why: 
     return Finding("daemon", "ok", f"version {client}, pid {answer['pid']}, at {address}")
 
 
+def of_stopped_daemon() -> Finding:
+    """Return that no daemon runs, where none should."""
+    return Finding("daemon", "ok", "stopped, as a drill wants it")
+
+
 def of_health(verdict: str, reasons: Sequence[str]) -> Finding:
     """Judge the daemon's own verdict."""
     found = "; ".join((verdict, *reasons))

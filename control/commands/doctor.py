@@ -47,7 +47,8 @@ def doctor(
     Exit codes: 0 nothing is bad, 6 no drill is possible, 12 something is bad.
     """
     now = session(context)
-    findings = [configuration(), state(now.state()), halt_file(now.state()), *daemon(now)]
+    findings = [configuration(), state(now.state()), halt_file(now.state())]
+    findings += daemon(now, stopped=drill)
     findings += gateway(findings)
     if drill:
         findings += drilled(now, findings, record)
@@ -88,7 +89,8 @@ def gateway(so_far: Sequence[Finding]) -> Sequence[Finding]:
         return ()
     from daemon.brokers.ib.examining import examined
 
-    daemon_is_there = any(one.name == "daemon" and one.grade != "bad" for one in so_far)
+    answers = any(one.name == "daemon" and one.grade != "bad" for one in so_far)
+    daemon_is_there = answers and diagnosis.of_stopped_daemon() not in so_far
     return asyncio.run(examined(settings, daemon_is_there=daemon_is_there))
 
 
@@ -108,12 +110,17 @@ def halt_file(state: str) -> Finding:
     return diagnosis.of_halt_file(path if os.path.exists(path) else None)
 
 
-def daemon(now: Session) -> list[Finding]:
-    """Ask the daemon who it is, how it is, and for an audit; less where it does not answer."""
+def daemon(now: Session, *, stopped: bool) -> list[Finding]:
+    """Ask the daemon who it is, how it is, and for an audit; less where it does not answer.
+
+    `stopped`: that there is none is as it should be.
+    """
     try:
         address = now.address()
         greeting = now.ask(protocol.Ping())
     except NoReply as error:
+        if stopped and error.absent:
+            return [diagnosis.of_stopped_daemon()]
         why = f"{error}. {error.fault.hint}".rstrip(". ")
         return [diagnosis.of_daemon("", VERSION, None, why)]
     found = [diagnosis.of_daemon(address, VERSION, greeting.data, "")]
@@ -135,7 +142,7 @@ def drilled(now: Session, so_far: Sequence[Finding], record: str) -> Sequence[Fi
     from daemon.brokers.ib.drilling import drilled as drill
 
     _, settings, problems = configured()
-    if any(one.name == "daemon" and one.grade != "bad" for one in so_far):
+    if diagnosis.of_stopped_daemon() not in so_far:
         no_drill(now, so_far, "a daemon runs, and would take the drill's orders for another's")
     if settings is None:
         no_drill(now, so_far, "; ".join(problems))

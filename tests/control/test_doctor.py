@@ -3,6 +3,7 @@
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 
@@ -58,6 +59,35 @@ def test_a_daemon_is_asked_who_and_how_it_is_and_for_an_audit(daemon, tmp_path):
     assert names["daemon"] == names["health"] == "ok"
     assert {check["name"] for check in REPLIES["audit"].data["checks"]} <= names.keys()
     assert (ran.exit == 0) == ("bad" not in names.values())
+
+
+def test_no_drill_beside_a_daemon(daemon, tmp_path):
+    ran = tm(
+        "doctor", "--drill", "--json", "--socket", daemon.path, env={"TM_STATE": str(tmp_path)}
+    )
+
+    assert (ran.exit, ran.envelope["error"]["code"]) == (6, "NO_DRILL")
+    assert "a daemon runs" in ran.envelope["error"]["message"]
+
+
+def test_no_drill_where_a_daemon_may_be_that_answers_nothing(tmp_path):
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "s"))
+        silent.listen()
+        words = ("doctor", "--drill", "--json", "--timeout", "0.2", "--socket", str(tmp_path / "s"))
+        ran = tm(*words, env={"TM_STATE": str(tmp_path)})
+
+    assert (ran.exit, ran.envelope["error"]["code"]) == (6, "NO_DRILL")
+    assert graded(ran)["daemon"] == "bad"
+
+
+def test_that_the_daemon_is_stopped_is_no_finding_of_a_drill(tmp_path):
+    env = {"TM_STATE": str(tmp_path)}
+    ran = tm("doctor", "--drill", "--json", "--socket", str(tmp_path / "none"), env=env)
+
+    assert graded(ran)["daemon"] == "ok"
+    assert ran.envelope["error"]["code"] == "NO_DRILL"  # for there is no gateway to drill at
+    assert "daemon runs" not in ran.envelope["error"]["message"]
 
 
 def test_watch_needs_a_terminal(daemon):

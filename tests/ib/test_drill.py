@@ -84,6 +84,7 @@ def test_the_drill_leaves_nothing_open_and_its_wire_can_be_played_again(tmp_path
         for one in ran.envelope["data"]["checks"]
         if one["name"].startswith("drill")
     }
+    assert ran.exit == 0, ran
     assert found.keys() == CHECKS
     assert {name for name, one in found.items() if one["grade"] != "ok"} == set()
     assert not truth.executions
