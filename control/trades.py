@@ -139,6 +139,8 @@ def page(reply: Reply, ink: Ink) -> str:
         parts.append(orders(data["orders"], ink))
     elif data.get("lines"):
         parts.append(lines(data["lines"], ink))
+    elif "lines" in data and not data.get("denied") and reply.status == "completed":
+        parts.append("nothing to trade: every position is within its band of its target")
     if data.get("previews"):
         parts.append(previews(data["previews"], ink))
     if data.get("denied"):

@@ -29,11 +29,12 @@ def plan(
 ) -> None:
     """Compute a rebalance and store it.
 
-    `tm execute` does exactly that. Nothing is sent to the broker before.
+    `tm execute` does exactly that. No order is sent before. A plan of nothing is stored, too;
+    executing it ends with 99.
 
     Example: tm plan --ttl 1h --json | jq -r .data.plan_id
 
-    Exit codes: 0 stored, 3 cannot reach the daemon, 5 not ready, 6 refused, 99 already at target.
+    Exit codes: 0 stored, 3 cannot reach the daemon, 5 not ready, 6 refused, 99 too late.
     """
     command = MakePlan(None if ttl is None else seconds(ttl), listed(only))
     session(context).answer(command, page, timeout=PATIENT)
