@@ -78,7 +78,7 @@ async def resolve(engine: Engine, broker: Broker, clock: Clock, settle: float) -
         if order.order_id in seen or now is None or now.status is not order.status:
             continue
         gone, why = ReportKind.NOT_SEEN, "unseen at two looks"
-        if now.broker_id is not None:
+        if now.broker_id is not None or now.filled or now.status is Status.LIVE:
             gone, why = ReportKind.CANCELLED, "the broker has it no longer"
         await engine.tell(RecordStatus(order.order_id, gone, reason=why))
 
@@ -111,7 +111,9 @@ async def look(engine: Engine, broker: Broker) -> BrokerBook:
 
 def status_of(told: BrokerOrder) -> RecordStatus:
     """Return what the broker's list says of one of our orders."""
-    return RecordStatus(told.order_id, KINDS[told.status], told.broker_id, told.filled, told.reason)
+    return RecordStatus(
+        told.order_id, KINDS[told.status], told.broker_id or None, told.filled, told.reason
+    )
 
 
 def is_open(now: Snapshot, order_id: OrderId) -> bool:
@@ -138,7 +140,7 @@ def found(told: BrokerOrder, now: Snapshot) -> Order:
         limit_price=told.limit_price,
         source="zombie" if ours else EXTERNAL,
         reported=told.filled,
-        broker_id=told.broker_id,
+        broker_id=told.broker_id or None,
     )
 
 

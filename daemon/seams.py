@@ -95,8 +95,9 @@ class BrokerOrder(msgspec.Struct, frozen=True):
     """An order as the broker has it; `quantity` is signed, `filled` is its own count.
 
     `order_ref` is the reference it was given with: "TM1." and our order id, or anything else (or
-    nothing) where somebody else gave it. `broker_id` is unique in the account. `broker_oid` is the
-    number it was sent under by its own client; others' numbers may be the same as ours.
+    nothing) where somebody else gave it. `broker_id` is unique in the account, "" for an order of
+    ours as long as the broker gave it none. `broker_oid` is the number it was sent under by its own
+    client; others' numbers may be the same as ours.
     """
 
     order_ref: str

@@ -324,6 +324,28 @@ async def test_an_order_the_broker_no_longer_has_is_over(tmp_path):
         assert order["reason"] == "the broker has it no longer"
 
 
+@pytest.mark.parametrize("filled", [D(0), D(4)])
+async def test_an_accepted_order_that_never_got_a_brokers_id_is_over_when_it_is_gone(
+    tmp_path, filled
+):
+    async with desk(tmp_path) as one:
+        await one.close(50, 100)
+        one.broker.behind = None  # nobody says anything but what is said here
+        await one.say(BUY, key="b")
+        one.engine.report(RecordStatus(ORDER, ReportKind.ACCEPTED))
+        told = [RecordFill("e1", ORDER, "KO", filled, D(50), D(0), one.clock.wall())][
+            : bool(filled)
+        ]
+        for fill in told:
+            one.engine.report(fill)
+        await one.engine.settled()
+        assert one.now.orders[ORDER].status is Status.LIVE
+        answering(one, executions=told)
+        await looked(one)
+        (order,) = (await one.say(BUY, key="b")).data["orders"]
+        assert (order["status"], D(order["filled"])) == ("cancelled", filled)
+
+
 @pytest.mark.parametrize("said", ["cancelled", "filled"])
 async def test_executions_that_never_come_do_not_keep_a_command_open_for_ever(tmp_path, said):
     async with desk(tmp_path) as one:

@@ -1,6 +1,7 @@
 from decimal import Decimal
 
 import pytest
+from ib_async import Order
 
 from daemon.brokers.ib.executions import record
 from daemon.brokers.ib.gateway import Address, Gateway
@@ -49,6 +50,43 @@ async def test_the_book_of_a_new_connection_is_the_gateways_truth(fake, connecti
     assert {e.order_id for e in read.executions} == {f"RID{oid}.0"}
     assert float(read.cash) == pytest.approx(fake.truth().cash["USD"], abs=0.01)
     assert fake.truth().duplicates() == {}
+
+
+async def test_orders_that_have_no_permanent_id_yet_are_each_in_the_book(fake, connections):
+    gateway = connections()
+    await gateway.connect()
+    oid = gateway.ib.client.getReqId()
+    fake.numbers_late = True
+    for n in range(3):
+        send(gateway, fake, order(5, oid + n, limit=Decimal("1.00")))
+    await until(lambda: len(fake.orders) == 3)
+    names = {f"RID{oid + n}.0" for n in range(3)}
+    early = (await book(gateway, by_letters)).orders
+    assert {(o.order_id, o.broker_id, o.status) for o in early} == {(n, "", "open") for n in names}
+
+    fake.numbers_late = False
+    late = (await book(gateway, by_letters)).orders
+    ids = {str(o.perm_id) for o in fake.truth().orders}
+    assert len(ids) == 3
+    assert ({o.order_id for o in late}, {o.broker_id for o in late}) == (names, ids)
+
+
+async def test_what_somebody_else_has_not_sent_yet_is_not_in_the_book(fake, connections):
+    gateway, other = connections(), Gateway(Address("127.0.0.1", fake.port, 8, ACCOUNT), 30.0)
+    await gateway.connect()
+    await other.connect()
+    fake.numbers_late = True
+    listed = fake.inst("SPY")
+    theirs = Order(orderId=other.ib.client.getReqId(), action="BUY", totalQuantity=5.0)
+    theirs.orderType, theirs.lmtPrice, theirs.tif, theirs.account = "LMT", 1.0, "DAY", ACCOUNT
+    other.ib.placeOrder(contract(Instrument("SPY"), listed.con_id), theirs)
+    await until(lambda: fake.orders)
+    assert (await book(gateway, by_letters)).orders == ()
+
+    fake.numbers_late = False
+    (told,) = (await book(gateway, by_letters)).orders
+    assert told.order_id == f"EXT.{fake.truth().orders[0].perm_id}"
+    other.close("done")
 
 
 async def test_the_highest_revision_of_an_execution_wins(fake, connections):

@@ -90,7 +90,7 @@ def incoming(
     return BrokerOrder(
         order_ref=order.orderRef,
         broker_oid=order.orderId,
-        broker_id=str(order.permId),
+        broker_id=str(order.permId or ""),
         symbol=name(trade.contract),
         quantity=exact(total) * (1 if order.action == "BUY" else -1),
         filled=exact(0.0 if filled == UNSET_DOUBLE else filled),

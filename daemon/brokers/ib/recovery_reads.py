@@ -12,6 +12,7 @@ from daemon.brokers.ib.gateway import Gateway
 from daemon.brokers.ib.orders import incoming
 from daemon.seams import BrokerBook, BrokerUnavailable
 from state.instrument import Symbol
+from state.order import OURS
 
 CASH: Final = ("TotalCashBalance", "BASE")
 
@@ -20,6 +21,9 @@ async def book(gateway: Gateway, name: Callable[[Contract], Symbol]) -> BrokerBo
     """Return the account's whole book, symbols by `name`.
 
     Raises BrokerUnavailable for any part without its end.
+
+    The gateway has orders before its servers do and give them their permanent ids: ours are told
+    without one, and somebody else's, which can't be traded yet, when it has one.
 
     The questions wait for each other: ib_async keeps one answer for all of a kind. The gateway
     serves executions and completed orders of its own day only.
@@ -36,7 +40,8 @@ async def book(gateway: Gateway, name: Callable[[Contract], Symbol]) -> BrokerBo
         for trade in listed:
             if trade.order.account in {"", account}:
                 order = incoming(trade, completed=completed, name=name)
-                orders[order.broker_id] = order
+                if order.broker_id or order.order_ref.startswith(OURS):
+                    orders[order.broker_id or order.order_id] = order
     positions: dict[Symbol, Decimal] = {
         name(p.contract): exact(p.position) for p in held if p.account == account and p.position
     }

@@ -184,6 +184,7 @@ class FakeIBGateway(
         self._twin_next_modify = False
         self._fill_on_cancel = False
         self.hard_to_borrow: set[str] = set()
+        self.numbers_late = False  # orders have no permanent id yet in what is told of them
         self._whatif_mode: deque[str] = deque()
         self._hist_errors: deque[tuple[int, str]] = deque()
         self._hist_log: deque[tuple[float, tuple]] = deque()
