@@ -14,19 +14,20 @@ from tests.tmd import TMD, Tmd
 OTHER = "DU7654321"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def made():
     with gateway(accounts=(ACCOUNT, OTHER)) as one:
         yield one
 
 
-@pytest.fixture
-def backup(tmp_path, made):
-    """A backup of an account that was traded."""
-    with Desk(tmp_path / "first", made.port) as desk:
+@pytest.fixture(scope="module")
+def backup(tmp_path_factory, made):
+    """A backup of an account that was traded; nobody trades it after that."""
+    folder = tmp_path_factory.mktemp("traded")
+    with Desk(folder / "first", made.port) as desk:
         assert desk.trading().ask(Rebalance(), key="k").ok
         desk.until(lambda: desk.agrees_with(made))
-        told = desk.ask(Backup(str(tmp_path / "kept" / "{seq}.db")), key="b")
+        told = desk.ask(Backup(str(folder / "kept" / "{seq}.db")), key="b")
         assert told.ok, told
         assert desk.stop() == 0
     return told.data["file"]
