@@ -167,8 +167,8 @@ def test_a_life_that_is_told_of_and_its_silence(tmp_path, heard):
         pinged = len(heard.pings)
         until(lambda: len(heard.pings) > pinged)
         (tmd.state / "stall").touch()
-        silent(heard)
         tmd.quiet()
+        silent(heard)
         assert tmd.process.poll() is None, "the process is there: its loop stands still"
 
 
