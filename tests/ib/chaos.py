@@ -143,6 +143,18 @@ def cancelled(gateway, chance):
         gateway.cancel_by_broker(chance.choice(live))
 
 
+def unnumbered(gateway, chance):
+    gateway.numbers_late = True
+
+    def numbered():
+        gateway.numbers_late = False
+        for order in gateway.orders:
+            if order.live:
+                gateway._report_order(order)
+
+    return numbered
+
+
 def of_line(action):
     def strike(gateway, chance):
         action(gateway, chance.choice(READS), chance)
@@ -172,6 +184,7 @@ FAULTS = {
     "an execution is corrected": corrected,
     "an execution comes after the end": late,
     "the exchange cancels": cancelled,
+    "permanent ids come late": unnumbered,
 }  # fmt: skip
 
 
