@@ -169,7 +169,7 @@ def report(
         by_regime=told.contributed.by_regime(),
         distribution=distribution(returns.days),
         rolling=rolling(returns.days, {s.session: s.at for s in told.sessions}, beside),
-        trailing=trailing(returns.days, beside),
+        trailing=trailing(returns.days, beside, told.base.session if told.base else None),
     )
 
 

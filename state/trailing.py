@@ -36,21 +36,27 @@ class Trailing(msgspec.Struct, frozen=True):
 
 
 def trailing(
-    days: Sequence[tuple[date, float]], beside: Compared | None = None
+    days: Sequence[tuple[date, float]],
+    beside: Compared | None = None,
+    base: date | None = None,
 ) -> tuple[Trailing, ...]:
-    """Return what each horizon brought; one that began before the first session is left out.
+    """Return what each horizon brought; one that began before the returns do is left out.
 
-    `days` are sessions with their returns, in order.
+    `days` are sessions with their returns, in order; `base` is the session that the first return
+    counts from, None where the account began with it.
     """
     if not days:
         return ()
     last = days[-1][0]
     theirs = tuple(zip(beside.days, beside.theirs, strict=True)) if beside is not None else ()
+    first = days[0][0]
+    begun = base or first
     found = []
     for of, since, years in horizons(last):
-        if days[0][0] <= since:
-            against = theirs and theirs[0][0] <= since and theirs[-1][0] == last
-            other = grown(theirs, since, years) if against else None
+        if begun <= since:
+            other = None
+            if theirs and theirs[-1][0] == last and (theirs[0][0] <= max(since, first)):
+                other = grown(theirs, since, years)
             found.append(Trailing(of, since, grown(days, since, years), other))
     return tuple(found)
 

@@ -41,6 +41,19 @@ def test_each_horizon_is_what_pandas_links():
             assert ours == pytest.approx(growth ** (1 / (years or 1)) - 1), of
 
 
+def test_a_period_of_just_a_year_has_that_year():
+    begun = SESSIONS.index(date(2020, 1, 1))
+    days, base = DAYS[begun:], SESSIONS[begun - 1]
+    beside = Compared(SESSIONS[begun:], BESIDE.ours[begun:], BESIDE.theirs[begun:], missing=0)
+    assert base == date(2019, 12, 31)
+
+    found = {one.of: one for one in trailing(days, beside, base)}
+
+    assert found["year to date"] == {one.of: one for one in trailing(DAYS, BESIDE)}["year to date"]
+    assert "year to date" not in {one.of for one in trailing(days, beside)}
+    assert "6 months" not in found
+
+
 def test_a_horizon_that_began_before_the_account_is_left_out():
     found = trailing(DAYS[-100:], BESIDE)
 
