@@ -95,6 +95,18 @@ class Exchange:
             await self.loop.create_task(self.venue.on_quote(quote), context=self.process.context)
             self.world.traded()
 
+    async def paid(self, ref, amount):
+        """Let cash come that the daemon is not told of, until it is in the venue's book."""
+        while True:
+            if self.up.is_set():
+                came = self.venue._file._connection.execute(
+                    "SELECT 1 FROM cash_moves WHERE ref = ?", (ref,)
+                )
+                if came.fetchone():
+                    return
+                self.loop.call_soon(self.venue.move_cash, ref, amount, context=self.process.context)
+            await asyncio.sleep(0.3)
+
     def unasked(self, what):
         """Let something happen that nobody here asked for, once anything was ever traded."""
         others, close = self.others, self._last

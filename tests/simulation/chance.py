@@ -7,7 +7,7 @@ class Chance:
     """Chance out of a seed. `faults` turned off, nothing that needs luck to go wrong does."""
 
     def __init__(self, seed):
-        self._random = random.Random(seed).random
+        self._random, self.seed = random.Random(seed).random, seed
         self.faults = True
 
     def fraction(self):
@@ -39,7 +39,7 @@ class Tape(Chance):
     """Chance out of bytes; where they end everything is as tame as can be."""
 
     def __init__(self, tape):
-        super().__init__(0)
+        super().__init__(1)
         self._tape = iter(tape)
 
     def fraction(self):

@@ -311,6 +311,14 @@ MUTATIONS = {
             "            pass  # the first",
         )
     ],
+    "two who compare at once book one payment twice": [
+        (
+            "state/reconciling.py",
+            "    if (no := moved_since(course.now, found.differences)) is not None:",
+            "    if (no := None) is not None:",
+        ),
+        ("daemon/comparing.py", "        async with self._turn:", "        if True:"),
+    ],
     "a commit in doubt is told as an internal error": [
         (
             "daemon/handlers.py",

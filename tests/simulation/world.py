@@ -12,13 +12,14 @@ import tempfile
 from collections import Counter
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal as D
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from control.halt_file import write as write_halt_file
-from control.protocol import Orders, Portfolio, Verify
+from control.protocol import Orders, Portfolio, Reconcile, Verify
 from daemon.brokers.paper import PaperBroker
 from daemon.life import Life
 from daemon.message import EngineEnded
@@ -26,7 +27,7 @@ from daemon.pool import InlinePool
 from daemon.seams import BrokerUnavailable
 from daemon.server import Service
 from daemon.telemetry import lifesign
-from state.command import CancelOrders, MakePlan, Resume
+from state.command import CancelOrders, ExpectDifference, MakePlan, Resume
 from state.journal import CommitInDoubt, JournalFull
 from state.order import OPEN, Status
 from strategies.plugin import Strategy
@@ -170,6 +171,8 @@ class Simulation(Witness):
         self.ends = Counter()
         self.kill_at_commit = self.p.kill_at_commit
         self.snapshot_every = chance.pick([5, 40, 10_000])
+        # by the seed alone: what others live through doesn't change with what is drawn here
+        self.payments = 2 if chance.seed % 5 == 2 and not self.embedded else 0
 
     def wished(self, closes, held, parameters):
         """What the strategy wants: something else at every close."""
@@ -294,6 +297,22 @@ class Simulation(Witness):
                 ask, key = chance.pick(done)
                 await client.ask(ask, key)
 
+    async def payer(self):
+        """Announce money twice, let it come once, and let several compare the books at once."""
+        chance, client = self.chance, Client(self)
+        for n in range(self.payments):
+            await asyncio.sleep(chance.between(0.0, 4.0))
+            amount = D(chance.whole(1, 3000)) + D("0.07")  # like no other movement of cash
+            for time in ("once", "again"):
+                announced = ExpectDifference("deposit", time, amount)
+                reply = await client.ask(announced, f"payer {n} {time}")
+                if reply is None or not reply.ok:
+                    return
+            self.moves[f"payment {n}"] = amount
+            await self.exchange.paid(f"payment {n}", amount)
+            looks = (Client(self).ask(Reconcile(), f"payer {n} looks {k}") for k in range(3))
+            await asyncio.gather(*looks)
+
     def befell(self, fault):
         """Something went wrong: remember what, and in which states orders were."""
         self.faults[fault] += 1
@@ -311,6 +330,8 @@ class Simulation(Witness):
         loop.create_task(self.supervise())
         weather = loop.create_task(self.weather())
         clients = [loop.create_task(self.client(number)) for number in range(self.clients)]
+        if self.payments:
+            clients.append(loop.create_task(self.payer()))
         deadline = loop.now + 90.0
         await asyncio.wait(clients, timeout=9.0)
         weather.cancel()
