@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from decimal import Decimal as D
+from itertools import product
 
 import pytest
 from ib_async import OrderState
@@ -17,33 +18,38 @@ from daemon.seams import Previewing
 from state.instrument import Instrument
 from tests.ib.awaiting import until
 from tests.ib.conftest import ACCOUNT
+from tests.ib.gateway.server import FakeIBGateway
 from tests.ib.sending import sending
 
 LISTED = (Instrument("SPY"), Instrument("TLT"), Instrument("NESN", currency="CHF"))
 ASKS = 9  # the client id of the questions
 
 
+async def asking(fake, hear, limit=10.0, **how):
+    """Return a broker on the fake, connected and compared."""
+    broker = InteractiveBroker(
+        Address("127.0.0.1", fake.port, 7, ACCOUNT),
+        LISTED,
+        "USD",
+        listener=hear,
+        clock=SystemClock(),
+        chance=lambda: 0.0,
+        patience=30.0,
+        previewer=Previewer(Address("127.0.0.1", fake.port, ASKS, ACCOUNT), limit),
+        **how,
+    )
+    await until(lambda: broker.connected, 30)
+    await broker.book(None)
+    return broker
+
+
 @pytest.fixture
 async def brokers(fake):
-    """Make brokers on the fake, each connected and compared; what each hears is in `heard`."""
+    """Make brokers on the fake; what each hears is in `heard`."""
     made, heard = [], []
 
-    async def one(limit=10.0, **how):
-        made.append(
-            InteractiveBroker(
-                Address("127.0.0.1", fake.port, 7, ACCOUNT),
-                LISTED,
-                "USD",
-                listener=heard.append,
-                clock=SystemClock(),
-                chance=lambda: 0.0,
-                patience=30.0,
-                previewer=Previewer(Address("127.0.0.1", fake.port, ASKS, ACCOUNT), limit),
-                **how,
-            )
-        )
-        await until(lambda: made[-1].connected, 30)
-        await made[-1].book(None)
+    async def one(**how):
+        made.append(await asking(fake, heard.append, **how))
         return made[-1]
 
     one.heard = heard
@@ -166,19 +172,27 @@ async def test_a_line_cut_at_an_answer_loses_what_was_not_answered_and_no_order(
     assert again.commission_least == D(1)
 
 
-@pytest.mark.parametrize("when", ["before", "mid", "after"])
-@pytest.mark.parametrize("kind", ["handshake", "managedAccounts", "nextValidId", "positionEnd"])
-async def test_a_line_cut_while_it_connects_costs_its_time_and_no_more(fake, brokers, kind, when):
-    broker = await brokers(limit=1.0)
-    cut = fake.drop_on(kind, when, how="fin")
-    (told,) = await broker.preview(orders(100))
-    assert cut.hits == 1
-    assert bool(told.unknown) == (told.commission_least is None)
-    assert broker.connected
-    fake.clear_faults()
-    (again,) = await broker.preview(orders(100))
-    assert again.commission_least == D(1)
-    assert not fake.orders
+async def cut_while_connecting(kind, when):
+    """Ask at a gateway of its own whose line is cut there, and then once more."""
+    async with FakeIBGateway() as fake:
+        broker = await asking(fake, [].append, limit=3.0)
+        cut = fake.drop_on(kind, when, how="fin")
+        (told,) = await broker.preview(orders(100))
+        assert cut.hits == 1, (kind, when)
+        assert bool(told.unknown) == (told.commission_least is None)
+        assert broker.connected
+        fake.clear_faults()
+        (again,) = await broker.preview(orders(100))
+        assert again.commission_least == D(1), (kind, when)
+        assert not fake.orders
+        await broker.aclose()
+
+
+async def test_a_line_cut_while_it_connects_costs_its_time_and_no_more():
+    kinds = ("handshake", "managedAccounts", "nextValidId", "positionEnd")
+    async with asyncio.TaskGroup() as tasks:  # most of them wait for the limit, all at once
+        for kind, when in product(kinds, ("before", "mid", "after")):
+            tasks.create_task(cut_while_connecting(kind, when))
 
 
 async def test_a_line_cut_at_a_question_says_so(fake, brokers):
