@@ -99,13 +99,17 @@ class Exchange:
         """Let cash come that the daemon is not told of, until it is in the venue's book."""
         while True:
             if self.up.is_set():
-                came = self.venue._file._connection.execute(
-                    "SELECT 1 FROM cash_moves WHERE ref = ?", (ref,)
-                )
-                if came.fetchone():
+                if self.moved(ref):
                     return
                 self.loop.call_soon(self.venue.move_cash, ref, amount, context=self.process.context)
             await asyncio.sleep(0.3)
+
+    def moved(self, ref):
+        """Return whether cash is in the book of the venue, which is up."""
+        moves = self.venue._file._connection.execute(
+            "SELECT 1 FROM cash_moves WHERE ref = ?", (ref,)
+        )
+        return moves.fetchone() is not None
 
     def unasked(self, what):
         """Let something happen that nobody here asked for, once anything was ever traded."""
@@ -250,10 +254,7 @@ class RemoteBroker:
         """Move cash, and look again whether it came: the same reference twice is once."""
         exchange = self.exchange
         if exchange.up.is_set():
-            moves = exchange.venue._file._connection.execute(
-                "SELECT 1 FROM cash_moves WHERE ref = ?", (ref,)
-            )
-            if moves.fetchone():
+            if exchange.moved(ref):
                 return
             self._arrive(lambda venue: venue.move_cash(ref, signed))
         self.loop.call_later(0.3, self._transfer, ref, signed, context=self.loop.outside)

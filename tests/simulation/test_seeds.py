@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.chance import Chance
+from tests.simulation.world import run
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -22,6 +25,10 @@ def simulated(*arguments):
     print(done.stdout)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     return done.stdout
+
+
+def test_a_clean_stop_may_come_when_everything_has_come_to_rest():
+    assert run(Chance(10_017_066)).wrong == []
 
 
 @pytest.mark.timeout(900)

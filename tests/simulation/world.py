@@ -357,11 +357,8 @@ class Simulation(Witness):
     async def rest(self):
         """Wait until everything is known and the gate is open; then ask as anybody would."""
         deadline = self.loop.now + QUIET
-        while why := self.restless():
-            if self.loop.now > deadline:
-                self.wrong(f"liveness: {why} {QUIET:g} s after the last fault")
-                return
-            await asyncio.sleep(1.0)
+        if not await self.at_rest(deadline, 1.0, f"{QUIET:g} s after the last fault"):
+            return
         client = Client(self)
         verified = await client.ask(Verify())
         if verified is None or not verified.ok:
@@ -371,13 +368,21 @@ class Simulation(Witness):
             self.wrong("the portfolio is not shown")
         if await client.ask(Orders()) is None:
             self.wrong("the orders are not shown")
+        # a clean stop that was asked for before may have come just now
+        if not await self.at_rest(deadline + 60, 0.5, "after the last question"):
+            return
         if "account" in self.engine.snapshot.halts:
             await client.ask(Resume("the end", "ann"), "the end")
+        await self.at_rest(deadline + 60, 0.5, "after the end")
+
+    async def at_rest(self, deadline, pause, when):
+        """Return whether the world comes to rest in time, looking every `pause` seconds."""
         while why := self.restless():
-            if self.loop.now > deadline + 60:
-                self.wrong(f"liveness: {why} after the end")
-                return
-            await asyncio.sleep(0.5)
+            if self.loop.now > deadline:
+                self.wrong(f"liveness: {why} {when}")
+                return False
+            await asyncio.sleep(pause)
+        return True
 
     def restless(self):
         """Return what has still to happen; empty when the world is at rest."""
