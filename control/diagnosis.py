@@ -22,6 +22,9 @@ class Finding(msgspec.Struct, frozen=True):
     remedy: str = ""
 
 
+STOPPED: Final = Finding("daemon", "ok", "stopped, as a drill wants it")
+
+
 def of_configuration(path: str | None, problems: Sequence[str]) -> Finding:
     """Judge the configuration; `problems` are what its reader complains of."""
     if problems:
@@ -64,11 +67,6 @@ def of_daemon(address: str, client: str, answer: Mapping[str, Any] | None, why: 
         version = answer["version"]
         return Finding("daemon", "warn", differing(version, client), upgrade(version, client))
     return Finding("daemon", "ok", f"version {client}, pid {answer['pid']}, at {address}")
-
-
-def of_stopped_daemon() -> Finding:
-    """Return that no daemon runs, where none should."""
-    return Finding("daemon", "ok", "stopped, as a drill wants it")
 
 
 def of_health(verdict: str, reasons: Sequence[str]) -> Finding:

@@ -11,7 +11,7 @@ from daemon import statement
 from daemon.engine import Engine
 from daemon.flex import StatementRefused
 from daemon.keeping import replayed
-from daemon.recovery import TRIES, look_for_differences
+from daemon.recovery import decided, look_for_differences
 from daemon.replies import SAME_KEY
 from daemon.seams import Broker, BrokerUnavailable, Store
 from state.command import Cause, RecordReconciliation
@@ -43,12 +43,15 @@ class Comparisons:
                 return Reply(cause.op, False, "invalid", Exit.INVALID, error=error, key=cause.key)
 
     async def _decided(self, ask: Asked, cause: Cause) -> Reply:
-        """Return the reply to a comparison of books that did not change before it was decided."""
-        for _ in range(TRIES):
-            compared, told = await self._compared(ask)
-            answer = await self._engine.tell(compared, cause)
-            if answer.undecided is None:
-                break
+        """Return the reply, with a statement's corporate actions in words."""
+        told: Sequence[str] = ()
+
+        async def compared() -> RecordReconciliation:
+            nonlocal told
+            outcome, told = await self._compared(ask)
+            return outcome
+
+        answer = await decided(self._engine, compared, cause)
         if answer.reply is None:
             raise RuntimeError("the engine gave no reply to a reconciliation")
         actions = (f"corporate action: {one}" for one in told)

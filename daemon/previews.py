@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from daemon.engine import Engine
-from daemon.seams import Broker, Pausing, Previewing, Store
+from daemon.seams import Broker, Previewing, Store, why_paused
 from state.command import Cause, MakePlan, MakePreviewedPlan
 from state.order import Order
 from state.plan import Preview
@@ -41,7 +41,7 @@ class Previews:
         """Return what the broker says of each, nothing where it can't be asked."""
         if not orders or not isinstance(self._broker, Previewing):
             return ()
-        if isinstance(self._broker, Pausing) and (why := self._broker.paused):
+        if why := why_paused(self._broker):
             return not_known(orders, why)
         try:
             told = await self._within(self._broker.preview(orders), LONGEST)

@@ -1,15 +1,16 @@
 """Start, reconnect and the every-minute check are one path: ask the broker, book, compare."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from itertools import accumulate
 from typing import Final
 
 from daemon.engine import Engine
+from daemon.message import Answer
 from daemon.seams import Broker, BrokerBook, BrokerOrder, BrokerUnavailable, Clock, Store
-from state.command import RecordOpenOrder, RecordReconciliation, RecordStatus, ReportKind
+from state.command import Cause, RecordOpenOrder, RecordReconciliation, RecordStatus, ReportKind
 from state.event import Difference
 from state.history import untold
 from state.instrument import ZERO
@@ -154,16 +155,29 @@ async def compare(
     """Compare positions and cash, journal the outcome, and return what is left unexplained.
 
     Holdings that run ahead of the executions they come from are given `settle` seconds, some times.
-    Books that change before the outcome is decided are compared again. Raises BrokerUnavailable.
+    Raises BrokerUnavailable, also for books that never stand still.
     """
-    why = ""
-    for _ in range(TRIES):
-        compared = await comparison(engine, broker, clock, settle, owing)
-        undecided = (await engine.tell(compared)).undecided
-        if undecided is None:
-            return engine.snapshot.differences
-        why = undecided.message
-    raise BrokerUnavailable(f"the books changed during each of {TRIES} comparisons: {why}")
+    answer = await decided(engine, lambda: comparison(engine, broker, clock, settle, owing))
+    if (changed := answer.undecided) is not None:
+        why = f"the books changed during each of {TRIES} comparisons: {changed.message}"
+        raise BrokerUnavailable(why)
+    return engine.snapshot.differences
+
+
+async def decided(
+    engine: Engine,
+    compare: Callable[[], Awaitable[RecordReconciliation]],
+    cause: Cause | None = None,
+) -> Answer:
+    """Return what a comparison caused; of books that change before that another one is made.
+
+    The last of `TRIES` may be `undecided`.
+    """
+    for _ in range(TRIES - 1):
+        answer = await engine.tell(await compare(), cause)
+        if answer.undecided is None:
+            return answer
+    return await engine.tell(await compare(), cause)
 
 
 async def comparison(

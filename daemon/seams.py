@@ -251,6 +251,11 @@ class Pausing(Protocol):
         """Return why, and until when; "" while orders may go."""
 
 
+def why_paused(broker: Broker) -> str:
+    """Return why a broker is to be sent nothing new, and until when; "" while orders may go."""
+    return broker.paused if isinstance(broker, Pausing) else ""
+
+
 @runtime_checkable
 class Streaming(Protocol):
     """A feed that comes over a wire, which can lose things."""

@@ -17,7 +17,7 @@ from daemon.halt_file import HaltFile
 from daemon.mind import Mind
 from daemon.recovery import TRIES, compare, look
 from daemon.retention import shorten_replies
-from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Pausing, Store, Streaming
+from daemon.seams import Broker, BrokerUnavailable, Clock, Feed, Store, Streaming, why_paused
 from daemon.space import MIB
 from state.command import Cause, Halt, HaltForDisk
 from state.evidence import AuditFacts, JournalChecked
@@ -141,8 +141,7 @@ class Watch:
     def broker_facts(self) -> BrokerFacts:
         """Return what the shell knows of the broker."""
         broker = self._broker
-        paused = broker.paused if isinstance(broker, Pausing) else ""
-        return BrokerFacts(broker.kind, broker.connected, broker.account, paused)
+        return BrokerFacts(broker.kind, broker.connected, broker.account, why_paused(broker))
 
     def feed_facts(self) -> FeedFacts:
         """Return what the shell knows of the feed."""

@@ -54,9 +54,8 @@ def trailing(
     found = []
     for of, since, years in horizons(last):
         if begun <= since:
-            other = None
-            if theirs and theirs[-1][0] == last and (theirs[0][0] <= max(since, first)):
-                other = grown(theirs, since, years)
+            against = theirs and theirs[0][0] <= max(since, first) and theirs[-1][0] == last
+            other = grown(theirs, since, years) if against else None
             found.append(Trailing(of, since, grown(days, since, years), other))
     return tuple(found)
 

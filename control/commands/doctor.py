@@ -90,7 +90,7 @@ def gateway(so_far: Sequence[Finding]) -> Sequence[Finding]:
     from daemon.brokers.ib.examining import examined
 
     answers = any(one.name == "daemon" and one.grade != "bad" for one in so_far)
-    daemon_is_there = answers and diagnosis.of_stopped_daemon() not in so_far
+    daemon_is_there = answers and diagnosis.STOPPED not in so_far
     return asyncio.run(examined(settings, daemon_is_there=daemon_is_there))
 
 
@@ -120,7 +120,7 @@ def daemon(now: Session, *, stopped: bool) -> list[Finding]:
         greeting = now.ask(protocol.Ping())
     except NoReply as error:
         if stopped and error.absent:
-            return [diagnosis.of_stopped_daemon()]
+            return [diagnosis.STOPPED]
         why = f"{error}. {error.fault.hint}".rstrip(". ")
         return [diagnosis.of_daemon("", VERSION, None, why)]
     found = [diagnosis.of_daemon(address, VERSION, greeting.data, "")]
@@ -142,7 +142,7 @@ def drilled(now: Session, so_far: Sequence[Finding], record: str) -> Sequence[Fi
     from daemon.brokers.ib.drilling import drilled as drill
 
     _, settings, problems = configured()
-    if diagnosis.of_stopped_daemon() not in so_far:
+    if diagnosis.STOPPED not in so_far:
         no_drill(now, so_far, "a daemon runs, and would take the drill's orders for another's")
     if settings is None:
         no_drill(now, so_far, "; ".join(problems))

@@ -77,6 +77,10 @@ def numbered(client_id: object) -> int:
     """Return a client id of an extra; raise GatewayImpossible."""
     if isinstance(client_id, str) and client_id.isascii() and client_id.isdecimal():
         client_id = int(client_id[:10])
-    if isinstance(client_id, bool) or not isinstance(client_id, int) or not 0 < client_id < 2**31:
+    if (
+        isinstance(client_id, bool)
+        or not isinstance(client_id, int)
+        or not 0 < client_id <= LARGEST_ID
+    ):
         raise GatewayImpossible(f"{CONN}: the client_id of its extra is no number above 0")
     return client_id
