@@ -12,8 +12,9 @@ from typer.core import TyperGroup
 
 from control.client import NoReply
 from control.key import KeyInvalid
+from control.options import Options
 from control.protocol import Exit, Fault, Reply
-from control.session import Given, Options, Session
+from control.session import Given, Session
 from control.version import VERSION
 
 COMMANDS: Final = {  # name: does it change something, and so take a key

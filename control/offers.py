@@ -8,8 +8,9 @@ import typer
 
 from control import protocol
 from control.client import Clock, NoReply, ask
+from control.options import Options
 from control.protocol import Asked, Query
-from control.session import Given, Options, Session
+from control.session import Given, Session
 
 Offer = tuple[str, str]  # a word, and what a shell may show beside it
 

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn
@@ -11,11 +10,11 @@ import msgspec
 import typer
 from msgspec.structs import replace
 
-from control import output
 from control.address import AddressInvalid, client_address, configuration_file, state_directory
 from control.airflow import TaskUnnamed, task_key, under_airflow
 from control.client import NoReply, ask
 from control.key import checked, fresh
+from control.options import Options
 from control.progress import CLEAR, elapsed
 from control.protocol import (
     Asked,
@@ -29,10 +28,10 @@ from control.protocol import (
     Reply,
     ResumeEvolution,
     StartEvolution,
-    encode,
 )
 from control.render import Ink
 from control.stop import ToldToStop, told_to_stop
+from control.telling import Page, Telling
 from control.tls import NONE, Credentials, CredentialsInvalid, credentials
 from control.when import seconds, zoned
 
@@ -43,27 +42,6 @@ JOURNALED: Final = (  # what takes a key
 )
 PATIENT: Final = 60.0  # seconds a command, or a long question
 UNDOING: Final = 3.0  # seconds for each step of undoing: docker kills ten after it has asked
-
-Page = Callable[[Reply, Ink], str]
-
-
-class Options(msgspec.Struct, frozen=True):
-    """The options every command takes, and those of the ones that change something."""
-
-    socket: str | None = None
-    token_file: str | None = None
-    tls_ca: str | None = None
-    tls_cert: str | None = None
-    tls_key: str | None = None
-    timeout: float | None = None
-    json: bool = False
-    xcom: bool = False
-    output: str | None = None
-    key: str | None = None
-    scheduled_for: str | None = None
-    max_lateness: str | None = None
-    refused_ok: bool = False
-    on_kill: str = "leave"
 
 
 class Given:
@@ -79,7 +57,7 @@ class Session:
 
     def __init__(self, command: str, options: Options) -> None:
         self.command, self.options = command, options
-        self._started = time.monotonic()
+        self._telling = Telling(command, options)
 
     def answer(
         self,
@@ -218,68 +196,11 @@ class Session:
 
         `kept` says that the file of --output is written already.
         """
-        if not reply.command:
-            reply = replace(reply, command=self.command)
-        if not kept:
-            reply = self._kept(reply)
-        try:
-            self._write(reply, page)
-        except BrokenPipeError:  # who read us has seen enough; what came of it stands
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        refused = reply.exit is Exit.REFUSED and self.options.refused_ok
-        raise typer.Exit(Exit.DONE if refused else reply.exit)
-
-    def _write(self, reply: Reply, page: Page) -> None:
-        """Write a reply in the way that was asked for."""
-        envelope = output.enveloped(reply, reply.command, self._elapsed())
-        if self.options.xcom:
-            output.write_xcom(output.fitted(envelope, whole=self.options.output or ""))
-        elif self.options.json:
-            output.write_line(output.line(envelope))
-        else:
-            self._tell(reply, page)
-
-    def _kept(self, reply: Reply) -> Reply:
-        """Write the whole envelope to the file of --output; return the reply, warning if it can't.
-
-        What a command did stands, whether the file could be written or not.
-        """
-        path = self.options.output
-        if path is None:
-            return reply
-        envelope = output.enveloped(reply, reply.command, self._elapsed())
-        try:
-            output.write_file(path, output.line(envelope))
-        except OSError as e:
-            warning = f"--output {path} was not written: {e.strerror}"
-            exit_ = reply.exit if reply.key or reply.exit else Exit.INVALID
-            return replace(reply, exit=exit_, warnings=(*reply.warnings, warning))
-        return reply
-
-    def _tell(self, reply: Reply, page: Page) -> None:
-        """Write a page for people, and what went wrong to stderr."""
-        try:
-            shown = "" if reply.data is None else page(reply, self.ink(reply))
-        except (ArithmeticError, LookupError, TypeError, ValueError) as e:
-            sys.stderr.write(f"warning: this client can't read the answer ({e!r}); as it came:\n")
-            shown = encode(reply.data).decode()
-        if shown:
-            sys.stdout.write(f"{shown}\n")
-        sys.stdout.flush()
-        for warning in reply.warnings:
-            sys.stderr.write(f"warning: {warning}\n")
-        if reply.error is not None:
-            label = "note" if reply.ok else "error"
-            sys.stderr.write(f"{label}: {reply.error.message}\n")
-            if reply.error.hint:
-                sys.stderr.write(f"hint: {reply.error.hint}\n")
+        self._telling.finish(reply, page, kept=kept)
 
     def ink(self, reply: Reply) -> Ink:
         """Return how to write for whoever reads stdout."""
-        return Ink(sys.stdout.isatty() and "NO_COLOR" not in os.environ, reply.zone)
-
-    def _elapsed(self) -> float:
-        return time.monotonic() - self._started
+        return self._telling.ink(reply)
 
 
 def session(context: typer.Context) -> Session:

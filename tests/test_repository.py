@@ -16,12 +16,10 @@ SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "manager", "misc"
 LONG_FOR_A_REASON = {  # path: why it is past 300 lines and still one thing
     "daemon/life.py": "one run from its first part to its last, in the order that matters",
     "daemon/handlers.py": "one case a request: the closed list of all that is answered",
-    "control/session.py": "how every command ends, told once for people and programs",
     "strategies/kernels.py": "one walk over the bars; numba inlines what a call would hide",
     "state/settings.py": "every key with its meaning: the closed list of all that can be set",
     "state/command.py": "one class a command: the closed list of all that can be asked",
     "state/event.py": "one class an event: the closed list of all that can happen",
-    "state/rebalance.py": "one chain from targets to trades, whose every cut needs the one before",
 }
 SEAMS = [  # the only files that may touch the real time, chance, store and network
     "daemon/brokers/paper_book.py",

@@ -8,7 +8,8 @@ import typer
 from control import offers, protocol, trades
 from control.protocol import Reply
 from control.render import Ink
-from control.session import PATIENT, Page, session
+from control.session import PATIENT, session
+from control.telling import Page
 
 PAGES = {
     "halt": "halt",

@@ -10,7 +10,8 @@ from control import protocol
 from control.client import NoReply
 from control.commands import orders, status
 from control.protocol import Exit, Reply
-from control.session import Page, Session, session
+from control.session import Session, session
+from control.telling import Page
 
 ALTERNATE: Final = "\x1b[?1049h\x1b[?25l"  # a screen of our own, without a cursor
 BACK: Final = "\x1b[?25h\x1b[?1049l"

@@ -9,6 +9,7 @@ import os
 import sys
 
 from control.client import ask
+from control.options import Options
 from control.protocol import (
     Asked,
     Audit,
@@ -36,7 +37,7 @@ from control.protocol import (
     Status,
     Verify,
 )
-from control.session import JOURNALED, Options, Session
+from control.session import JOURNALED, Session
 from state.authority import right_of
 from state.command import (
     AcceptDifference,
