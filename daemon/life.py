@@ -2,18 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from control.version import VERSION
-from daemon.almanac import almanac, due_by
-from daemon.blending import Blend, recipe_of, resumed
+from daemon.almanac import almanac
+from daemon.blending import recipe_of
 from daemon.calendar_file import keep
 from daemon.charge import Charge
 from daemon.clock import MarketClock
@@ -22,38 +18,27 @@ from daemon.engine import Engine
 from daemon.entrance import Entrance
 from daemon.evolving import Evolving
 from daemon.feeds.bundle import benchmark
-from daemon.feeds.opening import (
-    PriceFeed,
-    Warming,
-    begins,
-    led,
-    open_feed,
-    run_feed,
-    source_of,
-)
+from daemon.feeds.opening import PriceFeed, begins, led, open_feed, source_of
 from daemon.halt_file import HaltFile
 from daemon.handlers import Handlers
 from daemon.link import Link
 from daemon.mind import Mind
-from daemon.minding import asleep, awaken, check_engine, model_of
+from daemon.minding import asleep, check_engine, model_of
 from daemon.mqtt_link import MqttLink
 from daemon.permit import permit_of
 from daemon.recovery import tell_again
-from daemon.seams import Broker, Pool, Store
+from daemon.seams import Broker, Store
 from daemon.sender import Sender
 from daemon.telemetry.publisher import publisher_of
 from daemon.telemetry.telling import Telling, address
-from daemon.trader import Closes, Trader
+from daemon.trading import Trading
 from daemon.watch import Times, Watch, mode
 from daemon.world import Machine, World
 from state.command import RecordStart
 from state.configuration import Effective, fingerprint, shown
 from state.event import Start
 from state.history import last_not_placed, unfinished
-from state.instrument import Symbol
-from state.quote import Close
-from state.snapshot import Snapshot
-from strategies.sizing import targets
+from strategies.plugin import Strategy
 
 CALENDAR: Final = "calendar"
 COMPILED: Final = "compiled"  # what jax made of the mind, for the next start
@@ -61,8 +46,6 @@ EVOLUTION: Final = "evolution"
 JOURNAL: Final = "journal.db"
 PAPER_BOOK: Final = "paper.db"
 DRAIN: Final = 5.0  # seconds that what is under way may take to become durable at the end
-
-Floats = NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +69,7 @@ class Life:
         self.entrance = Entrance(chosen.control)
         self._model = model_of(chosen)
         self._recipe = recipe_of(chosen, self._world.strategy)
+        self._strategy: Strategy | None = None
         asked: tuple[object, ...]
         if self._recipe is not None:
             self._model, asked = self._recipe.model, self._recipe.sources
@@ -103,7 +87,6 @@ class Life:
         MqttLink(chosen.mqtt, chosen.account.id, self._clock).check()
         for name in ("webhook", "ping"):
             address(chosen.alerts, name)
-        self._warm_before = self._begins  # the session before which closes warm the strategy
         self._calendar, self._calendar_is_new = self._world.calendar(
             state / CALENDAR, chosen.universe.calendar
         )
@@ -158,11 +141,18 @@ class Life:
                 owned.push_async_callback(pool.aclose, DRAIN)
                 cache = self._state / COMPILED
                 mind = asleep(self.settings, self._model, pool, feed.symbols, cache)
-            blend = None
-            if self._recipe is not None:
-                sized = partial(self._sized, engine, feed.symbols)
-                blend = Blend(self._recipe, feed.symbols, mind, sized)
-            await self._live(stop, store, engine, broker, feed, mind, blend)
+            trading = Trading(
+                self.settings,
+                self._calendar,
+                self._begins,
+                self._limits,
+                engine,
+                feed,
+                self._strategy,
+                mind,
+                self._recipe,
+            )
+            await self._live(stop, store, engine, broker, feed, mind, trading)
 
     async def _broker(self, engine: Engine) -> Broker:
         """Return who executes."""
@@ -183,7 +173,7 @@ class Life:
         broker: Broker,
         feed: PriceFeed,
         mind: Mind | None,
-        blend: Blend | None,
+        trading: Trading,
     ) -> None:
         """Run the tasks, in the order in which they may begin and must end."""
         halt_file = HaltFile(self._state)
@@ -201,7 +191,7 @@ class Life:
             VERSION,
             mind,
         )
-        trader = self._trader(engine, broker, sender, feed, mind, blend)
+        trader = trading.trader(broker, sender)
         publisher = publisher_of(self.settings, engine, watch, self._clock)
         telling = Telling(
             self.settings,
@@ -277,12 +267,12 @@ class Life:
                     service.watched(self._clock, telling.working), name="service"
                 )
                 breeding = tasks.create_task(evolving.run(), name="evolution")
-                wake = partial(self._wake, mind, blend, engine.snapshot, store, feed, threads)
+                wake = partial(trading.wake, engine.snapshot, store, threads)
                 exposures = self.settings.beliefs.exposures
-                bred = self._model if blend is None else None  # a member's genome is its own
+                bred = self._model if self._recipe is None else None  # a member's is its own
                 charge = Charge(engine, mind, bred, exposures, self._permit)
-                trading = tasks.create_task(
-                    self._trade(feed, trader, stop, wake, charge, evolving.nudge), name="trader"
+                closing = tasks.create_task(
+                    trading.run(trader, stop, wake, charge, evolving.nudge), name="trader"
                 )
                 log.info("ready", extra={"socket": self._socket, "seq": engine.head.seq})
                 service.say("READY=1")
@@ -293,7 +283,7 @@ class Life:
                     handlers.end()
                 await telling.aclose()
                 await ended(
-                    trading, linking, rounds, denials, publishing, breeding, alerts, watching
+                    closing, linking, rounds, denials, publishing, breeding, alerts, watching
                 )  # the rest is still answered
             try:
                 async with asyncio.timeout(DRAIN):
@@ -305,96 +295,6 @@ class Life:
             await ended(sending, writer)
         await telling.let_go()
         log.info("stopped", extra={"seq": engine.head.seq})
-
-    async def _wake(
-        self,
-        mind: Mind | None,
-        blend: Blend | None,
-        now: Snapshot,
-        store: Store,
-        feed: PriceFeed,
-        threads: Pool,
-    ) -> None:
-        """Let what remembers go on from where the journal says it was."""
-        await awaken(mind, now, store, feed, self._begins)
-        if blend is not None:
-            await resumed(blend, now, store, feed, threads)
-
-    async def _trade(
-        self,
-        feed: PriceFeed,
-        trader: Trader,
-        stop: asyncio.Event,
-        wake: Callable[[], Awaitable[None]],
-        charge: Charge,
-        closed: Callable[[], None],
-    ) -> None:
-        """Carry every close to the trader; at the end hold, or stop the daemon."""
-        if isinstance(feed, Warming):
-            await feed.warmed()
-            trader.warm(lambda bars: feed.history(self._warm_before, bars)[2])
-        await wake()
-        await charge.heed()
-
-        async def on_close(close: Close) -> None:
-            await charge.heed()
-            await trader.on_close(close)
-            closed()
-
-        await run_feed(feed, on_close, trader.on_quotes)
-        await trader.caught_up()
-        log.info("feed_ended", extra={"at_end": self.settings.replay.at_end})
-        if self.settings.replay.at_end == "stop":
-            stop.set()
-
-    def _trader(
-        self,
-        engine: Engine,
-        broker: Broker,
-        sender: Sender,
-        feed: PriceFeed,
-        mind: Mind | None,
-        blend: Blend | None,
-    ) -> Trader:
-        """Return the trader, its strategy warm with the closes before the next one."""
-        chosen = self.settings
-        window = chosen.strategy.window
-        if blend is not None:
-            window = max(window, blend.window)
-        elif mind is None:
-            window = max(window, self._strategy.window)
-        closes = Closes(feed.symbols, window)
-        session = engine.snapshot.session
-        before = self._calendar.next_session(session) if session else self._begins
-        if before is not None:
-            self._warm_before = before
-            closes.extend(feed.history(before, window)[2])
-        return Trader(
-            engine,
-            broker,
-            sender,
-            closes,
-            partial(self._propose, engine, feed.symbols),
-            strategy=chosen.strategy.name,
-            account=chosen.account.id,
-            due=due_by(self._calendar, chosen),
-            mind=mind if blend is None else None,
-            blend=blend,
-        )
-
-    def _propose(
-        self, engine: Engine, symbols: Sequence[Symbol], closes: Floats, held: Floats
-    ) -> Mapping[Symbol, float]:
-        """Return the targets of the strategy, within the account's caps."""
-        return self._sized(engine, symbols, self._strategy.weights(closes, held))
-
-    def _sized(
-        self, engine: Engine, symbols: Sequence[Symbol], weights: Floats
-    ) -> dict[Symbol, float]:
-        """Return weights as targets, within the account's caps."""
-        limits = start.limits if (start := engine.snapshot.start) else self._limits
-        most, gross = limits.max_position_weight, limits.max_gross
-        return targets(weights, symbols, max_weight=most, max_gross=gross)
 
     def _start(self) -> Start:
         """Return what this run is started with, for the journal."""
